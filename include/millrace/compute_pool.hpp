@@ -1,0 +1,235 @@
+#pragma once
+
+#include <asio/async_result.hpp>
+#include <asio/awaitable.hpp>
+#include <asio/execution_context.hpp>
+#include <asio/use_awaitable.hpp>
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "millrace/concepts.hpp"
+#include "millrace/config.hpp"
+#include "millrace/detail/execute_op.hpp"
+#include "millrace/detail/install_op.hpp"
+#include "millrace/detail/join_op.hpp"
+#include "millrace/detail/operation.hpp"
+#include "millrace/detail/pool_core.hpp"
+#include "millrace/detail/scoped_op.hpp"
+#include "millrace/detail/sync_op.hpp"
+#include "millrace/executor.hpp"
+#include "millrace/instrumentation.hpp"
+#include "millrace/metrics.hpp"
+#include "millrace/scope.hpp"
+
+namespace millrace {
+
+namespace detail {
+
+template <class R> struct completion_signature {
+  using type = void(std::exception_ptr, R);
+};
+template <> struct completion_signature<void> {
+  using type = void(std::exception_ptr);
+};
+
+// join's arguments: all callables, or callables and a token that can't be called with nothing.
+template <class Last> inline constexpr bool is_token = !std::invocable<std::decay_t<Last>&&>;
+
+}  // namespace detail
+
+/// A work-stealing pool for computation, for services that do their I/O with Asio.
+///
+/// Every operation is an Asio asynchronous operation: it takes a completion token, by default
+/// `asio::use_awaitable`, so that `co_await pool.execute(f)` is the value of `f()`. The thread that
+/// starts an operation neither runs nor waits for the computation.
+///
+/// What holds for all operations, unless they say otherwise:
+/// - **Runs on:** a worker of this pool, first come first served. Jobs are not stolen: a worker
+///   that waits inside one job never takes up another.
+/// - **Resumes on:** the handler's associated executor, for a coroutine its own. A handler without
+///   one runs on a worker. Never inside the initiating call.
+/// - **Completes:** exactly once, with `void(std::exception_ptr, R)`, or `void(std::exception_ptr)`
+///   for `void`; `R` as in `job_value_t`. What the job throws arrives as it was thrown. When it
+///   throws and `R` has no default constructor, a handler that takes an `R` isn't called: the
+///   exception leaves the `run()` that would have called it. Coroutines and futures are not
+///   concerned.
+/// - **Lifetime:** the callable is moved into the operation and destroyed on the worker before the
+///   completion can be observed. The handler's executor counts as having work until then.
+/// - **Thread safety:** any thread may start operations at any time.
+/// - **Allocation:** the operation, by the handler's associated allocator, freed before the handler
+///   is called; a task of oneTBB's own; and what Asio needs to reach the handler's executor.
+///
+/// The destructor waits for all jobs and for tracked executors of the pool; it must not run on one
+/// of the pool's own workers. A job must not block on another job of its own pool, which may never
+/// get a worker: `execute_sync` knows this case, a future's `get()` doesn't.
+///
+/// `Instrumentation` sees the life of each job: `ComputeMetrics`, `NoMetrics` or your own.
+template <InstrumentationPolicy Instrumentation = ComputeMetrics>
+class ComputePool : public asio::execution_context {
+ public:
+  using executor_type = PoolExecutor<Instrumentation>;
+  using default_token = asio::use_awaitable_t<>;
+
+  /// Makes the workers' arena; oneTBB starts the threads themselves when there is work.
+  ///
+  /// Throws `std::invalid_argument` for a configuration that `ComputeConfig::validate` refuses;
+  /// `std::system_error` with `errc::worker_limit` if a `tbb::global_control` of somebody else
+  /// leaves too few threads, `errc::stack_size_fixed` if the threads exist with a smaller stack.
+  explicit ComputePool(ComputeConfig config = {}) : core_(std::move(config)) {}
+
+  /// Runs one job.
+  ///
+  /// **Completes:** with what `f()` returns or throws. **Cancellation:** none yet; the operation
+  /// ignores its slot. Else as said at the class. **Example:** examples/01_execute.cpp
+  template <Job F, class Token = default_token>
+  [[nodiscard]] auto execute(F&& f, Token&& token = Token()) {
+    return start(detail::execute_body<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(f))),
+                 std::forward<Token>(token));
+  }
+
+  /// Runs `f` so that every oneTBB algorithm in it spreads over the workers of this pool.
+  ///
+  /// **Runs on:** a worker; a wait inside takes up nothing but work that `f` spawned. Called on one
+  /// of the pool's workers, `f` runs at once on that worker, before the call returns.
+  /// **Completes:** with what `f()` returns or throws; **Cancellation:** none yet.
+  /// **Example:** examples/02_install.cpp
+  template <Job F, class Token = default_token>
+  [[nodiscard]] auto install(F&& f, Token&& token = Token()) {
+    return start(detail::install_body<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(f))),
+                 std::forward<Token>(token), where::here_if_inside);
+  }
+
+  /// Runs two or more callables in parallel: `join(f, g, ..., token)`.
+  ///
+  /// The last argument is taken for a completion token if it can't be called with nothing.
+  /// **Runs on:** the first on one worker, the others there or on any that is free.
+  /// **Completes:** with a `std::tuple` of all results, `std::monostate` for `void`. All of them
+  /// run even if one throws; the exception of the first in argument order that threw is the
+  /// operation's. **Cancellation:** none yet. **Example:** examples/03_join.cpp
+  template <class... Args>
+    requires(sizeof...(Args) >= 2)
+  [[nodiscard]] auto join(Args&&... args) {
+    auto all = std::forward_as_tuple(std::forward<Args>(args)...);
+    using last = std::tuple_element_t<sizeof...(Args) - 1, std::tuple<Args...>>;
+    if constexpr (detail::is_token<last>) {
+      static_assert(sizeof...(Args) >= 3, "join takes two callables or more");
+      return join_first(std::make_index_sequence<sizeof...(Args) - 1>(), all,
+                        std::get<sizeof...(Args) - 1>(std::move(all)));
+    } else {
+      return join_first(std::make_index_sequence<sizeof...(Args)>(), all, default_token());
+    }
+  }
+
+  /// Opens a fork-join region: `f(Scope&)`, whose children are spawned with `Scope::spawn`.
+  ///
+  /// **Runs on:** body and children on workers; where a worker runs several children it takes the
+  /// newest first. **Completes:** after the last child, with what `f` returned; or with the first
+  /// exception that the body or a child threw, the others having run all the same. A result
+  /// computed from the children's must be computed after `Scope::wait`.
+  /// **Cancellation:** none yet. **Example:** examples/04_scope.cpp
+  template <std::invocable<Scope&> F, class Token = default_token>
+  [[nodiscard]] auto execute_scoped(F&& f, Token&& token = Token()) {
+    return start_scoped<detail::spawn_order::lifo>(std::forward<F>(f), std::forward<Token>(token));
+  }
+
+  /// The same, but the oldest child of the scope is taken first. **Example:** examples/04_scope.cpp
+  template <std::invocable<Scope&> F, class Token = default_token>
+  [[nodiscard]] auto execute_scoped_fifo(F&& f, Token&& token = Token()) {
+    return start_scoped<detail::spawn_order::fifo>(std::forward<F>(f), std::forward<Token>(token));
+  }
+
+  /// Runs one job and blocks the calling thread until it has ended.
+  ///
+  /// For plain threads; an I/O thread should `co_await execute`.
+  /// **Runs on:** a worker; on the calling thread if that works for this pool already, be it as
+  /// one of its workers or for another pool's job that such a worker waits for. **Completes:** by
+  /// returning what `f()` returns, or throwing what it throws. **Lifetime:** `f` may borrow from
+  /// the caller. **Thread safety:** any thread. **Allocation:** a task of oneTBB's own.
+  /// **Example:** examples/05_execute_sync.cpp
+  template <Job F> job_result_t<F> execute_sync(F&& f) {
+    using body = detail::execute_body<std::decay_t<F>>;
+    detail::sync_op<core_type, body> operation(core_, body(std::decay_t<F>(std::forward<F>(f))));
+    return operation();
+  }
+
+  /// A consistent snapshot of the pool's counters, see `MetricsSnapshot`.
+  ///
+  /// **Thread safety:** any thread, at any time. Costs some microseconds.
+  [[nodiscard]] auto metrics() const
+    requires requires(const Instrumentation& policy) { policy.snapshot(); }
+  {
+    return instrumentation().snapshot();
+  }
+
+  /// The policy object of this pool.
+  [[nodiscard]] const Instrumentation& instrumentation() const noexcept {
+    return core_.instrumentation();
+  }
+
+  /// Number of workers, as configured.
+  [[nodiscard]] int num_threads() const noexcept { return core_.config().threads; }
+
+  /// The configuration that the pool was made with.
+  [[nodiscard]] const ComputeConfig& config() const noexcept { return core_.config(); }
+
+  /// An executor that runs what it is given on the workers.
+  [[nodiscard]] executor_type get_executor() noexcept { return {*this, core_}; }
+
+ private:
+  using core_type = detail::pool_core<Instrumentation>;
+  enum class where { on_a_worker, here_if_inside };
+
+  // What a token is handed: makes the operation when, and if, the token wants it started.
+  struct initiation {
+    using executor_type = PoolExecutor<Instrumentation>;
+    ComputePool* pool;
+    where place;
+
+    [[nodiscard]] executor_type get_executor() const noexcept { return pool->get_executor(); }
+
+    template <class Handler, class Body>
+    void operator()(Handler&& token_handler, Body&& body) const {
+      using handler_type = std::decay_t<Handler>;
+      using operation =
+          detail::operation<core_type, std::decay_t<Body>, handler_type, executor_type>;
+      handler_type handler(std::forward<Handler>(token_handler));
+      auto made = detail::operation_ptr<operation>::make(
+          handler, pool->core_, std::forward<Body>(body), std::move(handler), get_executor());
+      if (place == where::here_if_inside && pool->core_.inside()) {
+        operation::start_inline(std::move(made));
+      } else {
+        operation::start(std::move(made));
+      }
+    }
+  };
+
+  template <class Body, class Token>
+  auto start(Body body, Token&& token, where place = where::on_a_worker) {
+    using signature = typename detail::completion_signature<typename Body::result_type>::type;
+    return asio::async_initiate<Token, signature>(initiation{this, place}, token, std::move(body));
+  }
+
+  template <detail::spawn_order Order, class F, class Token>
+  auto start_scoped(F&& f, Token&& token) {
+    return start(detail::scoped_body<std::decay_t<F>, Order>(std::decay_t<F>(std::forward<F>(f))),
+                 std::forward<Token>(token));
+  }
+
+  template <std::size_t... I, class All, class Token>
+  auto join_first(std::index_sequence<I...>, All& all, Token&& token) {
+    using body = detail::join_body<std::decay_t<std::tuple_element_t<I, All>>...>;
+    static_assert((Job<std::tuple_element_t<I, All>> && ...),
+                  "join takes callables without parameters, and a completion token after them");
+    return start(body(std::decay_t<std::tuple_element_t<I, All>>(
+                     std::forward<std::tuple_element_t<I, All>>(std::get<I>(all)))...),
+                 std::forward<Token>(token));
+  }
+
+  core_type core_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "millrace/concepts.hpp"
+
+namespace millrace::detail {
+
+// A callable that is called once, as an rvalue, so that one that gives away its captures works.
+template <class F> class once {
+ public:
+  using result_type = job_result_t<F>;
+
+  explicit once(F&& f) : f_(std::move(f)) {}
+  decltype(auto) operator()() { return std::move(f_)(); }
+
+ private:
+  F f_;
+};
+
+// Calls `f` inside `wrapper(callable)`, which returns nothing, and gives back what `f` returns.
+template <class Result, class Wrapper, class F> Result call_through(Wrapper&& wrapper, F&& f) {
+  if constexpr (std::is_void_v<Result>) {
+    wrapper([&] { f(); });
+  } else {
+    std::optional<Result> result;
+    wrapper([&] { result.emplace(f()); });
+    return *std::move(result);
+  }
+}
+
+}  // namespace millrace::detail

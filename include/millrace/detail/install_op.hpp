@@ -1,0 +1,26 @@
+#pragma once
+
+#include <utility>
+
+#include "millrace/detail/arena.hpp"
+#include "millrace/detail/call.hpp"
+
+namespace millrace::detail {
+
+// install: the callable inside an isolated region, so that its parallel algorithms spread over the
+// workers while its waits take up nothing of any other job.
+template <class F> class install_body {
+ public:
+  using result_type = typename once<F>::result_type;
+
+  explicit install_body(F&& f) : f_(std::move(f)) {}
+
+  result_type operator()() {
+    return call_through<result_type>([](auto&& inside) { arena::isolate(inside); }, f_);
+  }
+
+ private:
+  once<F> f_;
+};
+
+}  // namespace millrace::detail

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "millrace/detail/arena.hpp"
+#include "millrace/detail/call.hpp"
+#include "millrace/detail/result.hpp"
+
+namespace millrace::detail {
+
+// join: all callables at once, the first on this worker, the others for whoever is free. Each
+// keeps its own outcome, so a throw in one stops none of the others.
+template <class... Fs> class join_body {
+ public:
+  using result_type = std::tuple<
+      std::conditional_t<std::is_void_v<job_result_t<Fs>>, std::monostate, job_result_t<Fs>>...>;
+
+  explicit join_body(Fs&&... fs) : fs_(once<Fs>(std::move(fs))...) {}
+
+  result_type operator()() { return run(std::index_sequence_for<Fs...>()); }
+
+ private:
+  template <std::size_t... I> result_type run(std::index_sequence<I...>) {
+    std::tuple<job_result<job_result_t<Fs>>...> results;
+    arena::isolate([&] {
+      fork_group others;
+      // Forked from the last to the first: this worker goes on with the newest, so that on one
+      // worker the callables run in argument order.
+      (fork_unless_first<sizeof...(I) - 1 - I>(others, results), ...);
+      std::get<0>(results).capture(std::get<0>(fs_));
+      others.wait();
+    });
+    // Braces: evaluated left to right, so the first in argument order that threw is rethrown.
+    return result_type{take(std::move(std::get<I>(results)))...};
+  }
+
+  template <std::size_t I, class Results>
+  void fork_unless_first(fork_group& others, Results& results) {
+    if constexpr (I != 0) {
+      others.run([this, &results] { std::get<I>(results).capture(std::get<I>(fs_)); });
+    }
+  }
+
+  template <class T> static T take(job_result<T>&& result) { return std::move(result).get(); }
+  static std::monostate take(job_result<void>&& result) {
+    std::move(result).get();
+    return {};
+  }
+
+  std::tuple<once<Fs>...> fs_;
+};
+
+}  // namespace millrace::detail

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "millrace/detail/job.hpp"
+
+namespace millrace::detail {
+
+// What the pool's executor is given: a function object without a completion. One that throws ends
+// the program, as on asio::thread_pool: there is nobody to hand the exception to.
+template <class Core, class F> class posted_op final : public job {
+ public:
+  template <class G> static void start(Core& core, G&& f) {
+    auto self = std::make_unique<posted_op>(core, std::forward<G>(f));
+    core.submit(*self, self->record_);
+    static_cast<void>(self.release());  // the worker owns it now, and may have freed it already
+  }
+
+  template <class G>
+  posted_op(Core& core, G&& f) : job(&posted_op::run), core_(core), f_(std::forward<G>(f)) {}
+
+ private:
+  static void run(job& base) noexcept {
+    std::unique_ptr<posted_op> self(static_cast<posted_op*>(&base));
+    Core& core = self->core_;
+    core.started(self->record_);
+    {
+      F f(std::move(self->f_));
+      std::move(f)();
+    }
+    core.finished(self->record_, false);
+    self.reset();
+    core.leave();
+  }
+
+  Core& core_;
+  F f_;
+  [[no_unique_address]] typename Core::record record_;
+};
+
+}  // namespace millrace::detail

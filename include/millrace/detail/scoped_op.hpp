@@ -1,0 +1,46 @@
+#pragma once
+
+#include <exception>
+#include <type_traits>
+#include <utility>
+
+#include "millrace/concepts.hpp"
+#include "millrace/detail/arena.hpp"
+#include "millrace/detail/result.hpp"
+#include "millrace/detail/scope.hpp"
+#include "millrace/scope.hpp"
+
+namespace millrace::detail {
+
+// execute_scoped: the callable with a scope, and then whatever the scope still has to do.
+template <class F, spawn_order Order> class scoped_body {
+ public:
+  using result_type = job_value_t<std::invoke_result_t<F&&, Scope&>>;
+
+  explicit scoped_body(F&& f) : f_(std::move(f)) {}
+
+  result_type operator()() {
+    job_result<result_type> result;
+    arena::isolate([&] {
+      scope_state state(Order);
+      Scope scope(state);
+      auto body = [&]() -> decltype(auto) {
+        try {
+          return std::move(f_)(scope);
+        } catch (...) {
+          state.keep_first(std::current_exception());  // in its place among the children's
+          throw;
+        }
+      };
+      result.capture(body);
+      state.wait();
+      state.rethrow_first();
+    });
+    return std::move(result).get();
+  }
+
+ private:
+  F f_;
+};
+
+}  // namespace millrace::detail

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+#include <system_error>
+
+namespace millrace {
+
+/// What the pool itself decides. A job's own exceptions are never translated into these.
+enum class errc {
+  /// Somebody else's oneTBB limit leaves the process fewer worker threads than its pools need.
+  worker_limit = 1,
+  /// The worker threads exist already, with a smaller stack than this pool asks for.
+  stack_size_fixed,
+  /// The call would wait for something that can only happen after the call returns.
+  would_deadlock,
+};
+
+/// The category of `errc`; its name is "millrace".
+///
+/// **Thread safety:** may be called from any thread.
+[[nodiscard]] inline const std::error_category& error_category() noexcept {
+  class category final : public std::error_category {
+   public:
+    [[nodiscard]] const char* name() const noexcept override { return "millrace"; }
+
+    [[nodiscard]] std::string message(int code) const override {
+      switch (static_cast<errc>(code)) {
+        case errc::worker_limit:
+          return "fewer worker threads are allowed than the pools of this process need";
+        case errc::stack_size_fixed:
+          return "the worker threads exist already, with a smaller stack";
+        case errc::would_deadlock:
+          return "the call would wait for itself";
+      }
+      return "unknown millrace error";
+    }
+  };
+  static const category instance;
+  return instance;
+}
+
+[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept {
+  return {static_cast<int>(code), error_category()};
+}
+
+}  // namespace millrace
+
+template <> struct std::is_error_code_enum<millrace::errc> : std::true_type {};

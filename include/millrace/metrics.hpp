@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace millrace {
+
+/// Summary of a distribution of times, in nanoseconds.
+///
+/// Percentiles are upper bounds: at least that share of the values is no larger, and the figure is
+/// at most 12.5 % above the value it stands for (8 buckets per power of two). `max` is exact.
+struct HistogramSnapshot {
+  std::uint64_t count = 0;
+  std::chrono::nanoseconds p50{};
+  std::chrono::nanoseconds p90{};
+  std::chrono::nanoseconds p99{};
+  std::chrono::nanoseconds p999{};
+  std::chrono::nanoseconds max{};
+};
+
+/// A consistent picture of what a pool has done so far.
+///
+/// Counters never fall. In every snapshot `submitted >= started >= completed + failed`; once all
+/// jobs have ended both gauges are 0 and `submitted == completed + failed`.
+struct MetricsSnapshot {
+  std::uint64_t submitted = 0;  ///< jobs handed to the pool
+  std::uint64_t started = 0;    ///< jobs that a worker began
+  std::uint64_t completed = 0;  ///< jobs that returned
+  std::uint64_t failed = 0;     ///< jobs that threw
+  std::uint64_t slow = 0;       ///< jobs that ran for `ComputeConfig::slow_job` or longer
+
+  std::uint64_t pending = 0;  ///< gauge: submitted, not started
+  std::uint64_t active = 0;   ///< gauge: started, not ended
+
+  HistogramSnapshot queue_wait;  ///< from submission to start
+  HistogramSnapshot run_time;    ///< from start to return or throw
+};
+
+}  // namespace millrace

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Checks that the arrows between Millrace's headers only go down.
+
+usage: check_layers.py INCLUDE_DIR
+
+Each header has a rank, tens being the layer of docs/architecture.md; it may include only headers of
+a lower rank. Headers of one rank stand side by side and don't know each other. Also checked: who
+may name Asio and oneTBB, that L1 needs nothing but the standard library and the system, and that
+no header outgrows 400 lines.
+"""
+import pathlib
+import re
+import sys
+
+RANKS = {
+    # L1: std only
+    "version.hpp": 10,
+    "error.hpp": 10,
+    "concepts.hpp": 10,
+    "metrics.hpp": 10,
+    "detail/config.hpp": 10,
+    "detail/cpu_count.hpp": 10,
+    "detail/event.hpp": 10,
+    "detail/job.hpp": 10,
+    "detail/result.hpp": 10,
+    "detail/worker_frame.hpp": 10,
+    "config.hpp": 11,
+    "detail/call.hpp": 11,
+    "detail/histogram.hpp": 11,
+    "detail/outstanding.hpp": 11,
+    # L2: one neighbour each
+    "detail/arena.hpp": 20,
+    "detail/counters.hpp": 20,
+    "detail/handler.hpp": 20,
+    # L3: the operation, and what it needs of its pool
+    "instrumentation.hpp": 30,
+    "detail/pool_core.hpp": 30,
+    "detail/scope.hpp": 30,
+    "detail/operation.hpp": 31,
+    "scope.hpp": 31,
+    # L4: one file per operation
+    "detail/execute_op.hpp": 40,
+    "detail/install_op.hpp": 40,
+    "detail/join_op.hpp": 40,
+    "detail/posted_op.hpp": 40,
+    "detail/scoped_op.hpp": 40,
+    "detail/sync_op.hpp": 40,
+    # L5: what users call
+    "executor.hpp": 50,
+    "compute_pool.hpp": 51,
+}
+MAY_NAME_TBB = {"detail/arena.hpp"}
+MAY_NAME_ASIO = {"detail/handler.hpp", "executor.hpp", "compute_pool.hpp"}
+MOST_LINES = 400
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+COMMENT_OR_TEXT = re.compile(r'//.*|"[^"]*"')
+
+
+def check(name: str, text: str) -> list[str]:
+    if name not in RANKS:
+        return [f"{name}: has no rank; give it one in check_layers.py"]
+    found = []
+    lines = text.splitlines()
+    if len(lines) > MOST_LINES:
+        found.append(f"{name}: {len(lines)} lines, at most {MOST_LINES}")
+    for number, line in enumerate(lines, 1):
+        where = f"{name}:{number}"
+        include = INCLUDE.match(line)
+        target = include.group(2) if include else ""
+        if target.startswith("millrace/"):
+            target = target.removeprefix("millrace/")
+            if target not in RANKS:
+                found.append(f"{where}: includes {target}, which has no rank")
+            elif RANKS[target] >= RANKS[name]:
+                found.append(f"{where}: an arrow up, {name} ({RANKS[name]}) includes {target} ({RANKS[target]})")
+        elif target in ("asio.hpp", "oneapi/tbb.h", "tbb/tbb.h"):
+            found.append(f"{where}: includes {target}; include what is used")
+        elif include and RANKS[name] < 20 and ("/" in target and not target.startswith("sys/")):
+            found.append(f"{where}: L1 is std only, but includes {target}")
+        code = COMMENT_OR_TEXT.sub("", line)
+        if re.search(r"\b(oneapi|tbb)\b", code) and name not in MAY_NAME_TBB:
+            found.append(f"{where}: names oneTBB")
+        if re.search(r"\basio\b", code) and name not in MAY_NAME_ASIO:
+            found.append(f"{where}: names Asio")
+    return found
+
+
+def main() -> int:
+    include = pathlib.Path(sys.argv[1]) / "millrace"
+    headers = sorted(p.relative_to(include).as_posix() for p in include.rglob("*.hpp"))
+    found = [f"{name}: ranked, but there is no such header" for name in RANKS if name not in headers]
+    for name in headers:
+        found += check(name, (include / name).read_text(encoding="utf-8"))
+    print("\n".join(found) if found else f"{len(headers)} headers, every arrow goes down")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

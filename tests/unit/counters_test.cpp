@@ -1,0 +1,62 @@
+#include "millrace/detail/counters.hpp"
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using millrace::detail::job_counters;
+
+TEST_CASE("counts of all threads add up exactly") {
+  const auto counters = std::make_unique<job_counters>();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 20; ++t) {  // more threads than shards
+    threads.emplace_back([&] {
+      for (int i = 0; i < 1000; ++i) {
+        counters->submitted();
+        counters->started(5);
+        counters->ended(7, i % 4 == 0, i % 10 == 0);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  const auto all = counters->snapshot();
+  CHECK(all.submitted == 20'000);
+  CHECK(all.started == 20'000);
+  CHECK(all.completed == 15'000);
+  CHECK(all.failed == 5'000);
+  CHECK(all.slow == 2'000);
+  CHECK(all.pending == 0);
+  CHECK(all.active == 0);
+  CHECK(all.queue_wait.count == 20'000);
+  CHECK(all.queue_wait.max.count() == 5);
+  CHECK(all.run_time.p50.count() == 7);
+}
+
+TEST_CASE("no snapshot shows a job ended before it started, nor a counter that fell") {
+  const auto counters = std::make_unique<job_counters>();
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    while (!stop) {
+      counters->submitted();
+      std::thread([&] {
+        counters->started(1);
+        counters->ended(1, false, false);
+      }).join();
+    }
+  });
+  std::uint64_t last = 0;
+  for (int i = 0; i < 300; ++i) {
+    const auto now = counters->snapshot();
+    REQUIRE(now.submitted >= now.started);
+    REQUIRE(now.started >= now.completed + now.failed);
+    REQUIRE(now.pending <= 1);
+    REQUIRE(now.active <= 1);
+    REQUIRE(now.completed >= last);
+    last = now.completed;
+  }
+  stop = true;
+  writer.join();
+}
