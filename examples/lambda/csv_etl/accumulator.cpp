@@ -1,0 +1,129 @@
+#include "csv_etl/accumulator.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include "csv_etl/aggregate.hpp"
+#include "csv_etl/utf8.hpp"
+
+namespace lambda::csv_etl {
+namespace {
+
+std::uint32_t intern(Interner& interner, const Field& field) {
+  if (field.has_doubled_quotes) return interner.intern_copy(unescape(field.raw));
+  return interner.intern(field.raw);
+}
+
+RowDefect to_defect(DecimalError error) {
+  switch (error) {
+    case DecimalError::none:
+      return RowDefect::none;
+    case DecimalError::not_a_number:
+      return RowDefect::not_a_number;
+    case DecimalError::too_many_decimals:
+      return RowDefect::too_many_decimals;
+    case DecimalError::out_of_range:
+      return RowDefect::out_of_range;
+  }
+  return RowDefect::not_a_number;
+}
+
+}  // namespace
+
+Cell& Accumulator::cell(std::uint32_t diagnosis, std::uint32_t hospital, std::uint32_t treatment,
+                        std::uint64_t offset) {
+  const auto next = static_cast<std::uint32_t>(cells_.size());
+  const auto hash = mix(mix((std::uint64_t{diagnosis} << 32) | hospital) ^ treatment);
+  const auto index = cell_table_.find_or_insert(hash, next, [&](std::uint32_t candidate) {
+    const Cell& cell = cells_[candidate];
+    return cell.diagnosis == diagnosis && cell.hospital == hospital && cell.treatment == treatment;
+  });
+  if (index == next) cells_.push_back({diagnosis, hospital, treatment, 0, 0, offset});
+  return cells_[index];
+}
+
+void Accumulator::add_part(std::string_view text, std::size_t begin, std::size_t end,
+                           const Header& header, TextTraits traits) {
+  RowScanner scanner{text, begin, end, header.field_count, traits.has_quotes};
+  const std::span<const Field> fields = scanner.fields();
+  for (Row row; scanner.next(row);) {
+    if (row.has_stray_quote) {
+      add_bad_row({row.offset, RowDefect::stray_quote, 0, row.text});
+      continue;
+    }
+    if (row.field_count != header.field_count) {
+      add_bad_row({row.offset, RowDefect::field_count, row.field_count, row.text});
+      continue;
+    }
+    // The delimiters are ASCII, so a row is valid UTF-8 if and only if each of its fields is.
+    if (traits.has_non_ascii && !is_valid_utf8(row.text)) {
+      add_bad_row({row.offset, RowDefect::invalid_utf8, 0, row.text});
+      continue;
+    }
+    const auto empty = [&](std::size_t field) { return fields[field].raw.empty(); };
+    if (empty(header.hospital) || empty(header.diagnosis) || empty(header.treatment) ||
+        empty(header.recovery_time)) {
+      const auto needed = {header.hospital, header.diagnosis, header.treatment,
+                           header.recovery_time};
+      const auto* const first = std::find_if(needed.begin(), needed.end(), empty);
+      add_bad_row({row.offset, RowDefect::empty_field, *first, row.text});
+      continue;
+    }
+    // A number has no quotes in it, so a field with doubled ones fails without being unescaped.
+    const auto time_text = fields[header.recovery_time].raw;
+    const auto time = parse_decimal(time_text);
+    if (time.error != DecimalError::none) {
+      add_bad_row({row.offset, to_defect(time.error), header.recovery_time, time_text});
+      continue;
+    }
+    const auto diagnosis = intern(diagnoses_, fields[header.diagnosis]);
+    const auto hospital = intern(hospitals_, fields[header.hospital]);
+    const auto treatment = intern(treatments_, fields[header.treatment]);
+    Cell& target = cell(diagnosis, hospital, treatment, row.offset);
+    target.sum_micros += time.micros;
+    target.rows += 1;
+    target.first_offset = std::min<std::uint64_t>(target.first_offset, row.offset);
+    ++rows_;
+  }
+  keep_first_samples();
+}
+
+void Accumulator::merge(const Accumulator& other) {
+  const auto translate = [](Interner& into, const Interner& from) {
+    std::vector<std::uint32_t> ids;
+    ids.reserve(from.names().size());
+    // Copies: `other` owns the names that had doubled quotes.
+    for (const auto name : from.names()) ids.push_back(into.intern_copy(std::string{name}));
+    return ids;
+  };
+  const auto diagnoses = translate(diagnoses_, other.diagnoses_);
+  const auto hospitals = translate(hospitals_, other.hospitals_);
+  const auto treatments = translate(treatments_, other.treatments_);
+  for (const auto& from : other.cells_) {
+    Cell& into = cell(diagnoses[from.diagnosis], hospitals[from.hospital],
+                      treatments[from.treatment], from.first_offset);
+    into.sum_micros += from.sum_micros;
+    into.rows += from.rows;
+    into.first_offset = std::min(into.first_offset, from.first_offset);
+  }
+  rows_ += other.rows_;
+  bad_rows_ += other.bad_rows_;
+  bad_row_samples_.insert(bad_row_samples_.end(), other.bad_row_samples_.begin(),
+                          other.bad_row_samples_.end());
+  keep_first_samples();
+}
+
+void Accumulator::add_bad_row(const BadRowFound& bad_row) {
+  ++bad_rows_;
+  bad_row_samples_.push_back(bad_row);
+  // A file of nothing but bad rows must not fill the memory with them.
+  if (bad_row_samples_.size() >= 64 * max_bad_row_samples) keep_first_samples();
+}
+
+void Accumulator::keep_first_samples() {
+  std::sort(bad_row_samples_.begin(), bad_row_samples_.end(),
+            [](const auto& a, const auto& b) { return a.offset < b.offset; });
+  if (bad_row_samples_.size() > max_bad_row_samples) bad_row_samples_.resize(max_bad_row_samples);
+}
+
+}  // namespace lambda::csv_etl

@@ -1,0 +1,23 @@
+/// The header row: where the rows begin and which fields of a row matter.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace lambda::csv_etl {
+
+struct Header {
+  std::size_t body_begin = 0;  ///< Offset of the first row after the header.
+  std::size_t field_count = 0;
+  std::size_t hospital = 0;
+  std::size_t diagnosis = 0;
+  std::size_t treatment = 0;
+  std::size_t recovery_time = 0;
+};
+
+inline constexpr std::string_view recovery_time_column = "Recovery Time";
+
+/// Throws InputError if there is none, if a column is missing or there twice.
+[[nodiscard]] Header parse_header(std::string_view text);
+
+}  // namespace lambda::csv_etl

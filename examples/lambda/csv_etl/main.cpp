@@ -1,0 +1,6 @@
+#include "csv_etl/handler.hpp"
+#include "runtime/runtime.hpp"
+
+int main() {
+  return lambda::run(lambda::csv_etl::handle);
+}

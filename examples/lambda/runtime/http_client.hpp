@@ -1,0 +1,104 @@
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace lambda {
+
+/// Header fields in the order in which they were given; names compare without regard to case.
+class HttpHeaders {
+ public:
+  using Field = std::pair<std::string, std::string>;
+
+  HttpHeaders() = default;
+  HttpHeaders(std::initializer_list<Field> fields) : fields_(fields) {}
+
+  void add(std::string name, std::string value) {
+    fields_.emplace_back(std::move(name), std::move(value));
+  }
+
+  /// The last value of a field; `nullopt` if it is missing, empty text if it is empty.
+  [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
+
+  /// As `find`, with missing and empty the same.
+  [[nodiscard]] std::string_view get(std::string_view name) const {
+    return find(name).value_or(std::string_view{});
+  }
+
+  void clear() { fields_.clear(); }
+  [[nodiscard]] auto begin() const { return fields_.begin(); }
+  [[nodiscard]] auto end() const { return fields_.end(); }
+  [[nodiscard]] std::size_t size() const { return fields_.size(); }
+
+ private:
+  std::vector<Field> fields_;
+};
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string url;  ///< `http://` or `https://`, already percent-encoded.
+  HttpHeaders headers;
+  std::string body;
+  /// For the whole request. None means none: a Lambda process may be frozen for hours while its
+  /// poll for the next event is open.
+  std::optional<std::chrono::milliseconds> timeout;
+};
+
+struct HttpResponse {
+  int status = 0;
+  HttpHeaders headers;  ///< Of the final response, not of an interim `100 Continue`.
+  std::string body;
+};
+
+struct HttpClientConfig {
+  std::chrono::milliseconds connect_timeout{10'000};
+  /// Whether `http_proxy`, `https_proxy` and `no_proxy` count. Never for the Runtime API, which is
+  /// on this machine.
+  bool proxy_from_environment = false;
+};
+
+/// The category of transport errors; the value is a `CURLcode`. Compares with `std::errc`:
+/// `timed_out`, `connection_refused` (could not connect), `host_unreachable` (could not resolve),
+/// `connection_reset` (dropped or cut short), `protocol_error` (not HTTP).
+[[nodiscard]] const std::error_category& http_category() noexcept;
+
+/// HTTP requests as Asio coroutines, over libcurl's multi interface.
+///
+/// Any number of requests may be under way at once; connections are kept and used again.
+///
+/// **Runs on**: `executor`, which must not run two handlers at a time (a single-threaded
+/// `io_context` or a strand); `send` must be awaited there.
+/// **Lifetime**: destroy it before its execution context. Requests that are under way then
+/// complete with `asio::error::operation_aborted`.
+/// **Thread safety**: none beyond the executor's.
+class HttpClient {
+ public:
+  explicit HttpClient(asio::any_io_executor executor, HttpClientConfig config = {});
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  /// Sends one request and reads the whole response, whatever its status.
+  ///
+  /// **Completes**: with the response; throws `std::system_error` with a code of `http_category()`
+  /// and what was tried in its text, or `std::invalid_argument` for a header with a line break.
+  /// **Cancellation**: terminal, partial and total; ends the transfer at once and completes with
+  /// `asio::error::operation_aborted`. A response that was already complete wins.
+  /// **Lifetime**: destroying the suspended coroutine ends the transfer.
+  [[nodiscard]] asio::awaitable<HttpResponse> send(HttpRequest request);
+
+ private:
+  class Multi;
+  class Transfer;
+  std::shared_ptr<Multi> multi_;
+};
+
+}  // namespace lambda

@@ -1,0 +1,438 @@
+// local-runtime-api with a real bootstrap, from the outside.
+
+#include "local_api.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <future>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using lambda::HttpHeaders;
+using lambda::HttpResponse;
+using lambda::testing::LocalApi;
+using nlohmann::json;
+
+namespace {
+
+std::vector<std::string> with_bootstrap(std::vector<std::string> arguments = {}) {
+  for (const char* argument : {"--env", "WORKER_COUNT=1", "--", TEST_BOOTSTRAP}) {
+    arguments.emplace_back(argument);
+  }
+  return arguments;
+}
+
+json ok(const HttpResponse& response) {
+  INFO(response.body);
+  CHECK(response.status == 200);
+  CHECK_FALSE(response.headers.find("X-Amz-Function-Error"));
+  return json::parse(response.body);
+}
+
+/// The body of a failed call, which Lambda answers with 200 and a header.
+json function_error(const HttpResponse& response) {
+  INFO(response.body.substr(0, 300));
+  CHECK(response.status == 200);
+  CHECK(response.headers.get("X-Amz-Function-Error") == "Unhandled");
+  CHECK(response.headers.get("Content-Type") == "application/json");
+  return json::parse(response.body);
+}
+
+std::string message(const json& error) {
+  return error.at("errorMessage").get<std::string>();
+}
+
+/// What a process has open, as `socket:[1234]`; standard input, output and error left out.
+std::set<std::string> open_files(pid_t pid) {
+  std::set<std::string> result;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+    const int number = std::stoi(entry.path().filename());
+    if (number > STDERR_FILENO) result.insert(std::filesystem::read_symlink(entry.path()));
+  }
+  return result;
+}
+
+/// A call goes well, and is computed in the pool.
+void check_serves(LocalApi& api) {
+  CHECK(ok(api.invoke(R"({"do":"compute"})")) == 42);
+}
+
+std::string exit_text(const HttpResponse& response, const std::string& how) {
+  return "RequestId: " + std::string(response.headers.get("X-Amzn-RequestId")) +
+         " Error: Runtime exited with error: " + how;
+}
+
+}  // namespace
+
+TEST_CASE("local: a call is answered", "[local]") {
+  LocalApi api(with_bootstrap());
+  const HttpResponse response = api.invoke(R"({"n":1,"text":"ä"})");
+  CHECK(ok(response) == json({{"n", 1}, {"text", "ä"}}));
+  CHECK(response.headers.get("X-Amzn-RequestId").size() == 36);
+  CHECK(ok(api.invoke("")) == json::object());
+  check_serves(api);
+}
+
+TEST_CASE("local: the function sees its context", "[local]") {
+  LocalApi api(with_bootstrap({"--timeout", "60"}));
+  const HttpResponse response =
+      api.invoke(R"({"do":"context"})",
+                 {{"X-Amzn-Trace-Id", "Root=1-2-3"}, {"X-Amz-Client-Context", "eyJhIjoxfQ=="}});
+  const json context = ok(response);
+  CHECK(context.at("request_id") == response.headers.get("X-Amzn-RequestId"));
+  CHECK(context.at("remaining_ms") > 0);
+  CHECK(context.at("remaining_ms") <= 60'000);
+  CHECK_THAT(context.at("arn").get<std::string>(), Catch::StartsWith("arn:aws:lambda:"));
+  CHECK(context.at("trace_id") == "Root=1-2-3");
+  CHECK(context.at("client_context") == R"({"a":1})");
+  CHECK(context.at("invocation_id").get<std::string>().size() == 36);
+}
+
+TEST_CASE("local: the function sees Lambda's environment and --env", "[local]") {
+  LocalApi api(with_bootstrap({"--env", "GREETING=hello world"}));
+  const auto env = [&](const std::string& name) {
+    return ok(api.invoke(json{{"do", "env"}, {"name", name}}.dump()));
+  };
+  CHECK("http://" + env("AWS_LAMBDA_RUNTIME_API").get<std::string>() == api.url());
+  CHECK(env("AWS_LAMBDA_FUNCTION_NAME") == "function");
+  CHECK(env("GREETING") == "hello world");
+  CHECK_THAT(env("_X_AMZN_TRACE_ID").get<std::string>(), Catch::StartsWith("Root=1-"));
+}
+
+TEST_CASE("local: a malformed event", "[local][failure]") {
+  LocalApi api(with_bootstrap());
+  const std::string event = GENERATE("{\"do\":", "\xFF", "{} x", "nul");
+  const json error = function_error(api.invoke(event));
+  CHECK(error.at("errorType") == "Runtime.UnmarshalError");
+  CHECK_THAT(message(error), Catch::Contains("not JSON"));
+  check_serves(api);
+}
+
+TEST_CASE("local: a handler that throws", "[local][failure]") {
+  LocalApi api(with_bootstrap());
+  const json error = function_error(api.invoke(R"({"do":"throw"})"));
+  CHECK(error.at("errorType") == "Function.AsToldTo");
+  CHECK(message(error) == "thrown as told");
+  check_serves(api);
+}
+
+TEST_CASE("local: bootstrap is killed in the middle of an invocation", "[local][failure]") {
+  LocalApi api(with_bootstrap());
+  const pid_t bootstrap = ok(api.invoke(R"({"do":"pid"})")).get<pid_t>();
+  auto call = std::async(std::launch::async, [&] { return api.invoke(R"({"do":"hang"})"); });
+  REQUIRE(api.wait_for_log("START RequestId", 2));
+  ::kill(bootstrap, SIGKILL);
+
+  const HttpResponse response = call.get();
+
+  const json error = function_error(response);
+  CHECK(error.at("errorType") == "Runtime.ExitError");
+  CHECK(message(error) == exit_text(response, "signal: killed"));
+  check_serves(api);
+  CHECK(ok(api.invoke(R"({"do":"pid"})")) != bootstrap);
+}
+
+TEST_CASE("local: bootstrap ends itself in the middle of an invocation", "[local][failure]") {
+  const auto [event, how] = GENERATE(table<std::string, std::string>({
+      {R"({"do":"signal","number":9})", "signal: killed"},
+      {R"({"do":"signal","number":6})", "signal: aborted"},
+      {R"({"do":"exit","status":3})", "exit status 3"},
+  }));
+  LocalApi api(with_bootstrap());
+  const HttpResponse response = api.invoke(event);
+  CHECK(message(function_error(response)) == exit_text(response, how));
+  check_serves(api);
+}
+
+TEST_CASE("local: bootstrap is killed between two invocations", "[local][failure]") {
+  LocalApi api(with_bootstrap());
+  const pid_t bootstrap = ok(api.invoke(R"({"do":"pid"})")).get<pid_t>();
+  ::kill(bootstrap, SIGKILL);
+  REQUIRE(api.wait_for_log("bootstrap has ended (signal: killed)"));
+  check_serves(api);
+}
+
+TEST_CASE("local: a timeout", "[local][failure]") {
+  LocalApi api(with_bootstrap({"--timeout", "0.25"}));
+  // Awaiting for ever, and keeping the I/O thread for ever.
+  const std::string event = GENERATE(R"({"do":"hang"})", R"({"do":"block"})");
+  const HttpResponse response = api.invoke(event);
+  const json error = function_error(response);
+  CHECK(error.size() == 1);
+  const std::string id{response.headers.get("X-Amzn-RequestId")};
+  // `2026-11-20T04:43:31.123Z <id> Task ...`
+  CHECK(message(error).find("Z " + id + " Task timed out after 0.25 seconds") == 23);
+  check_serves(api);
+}
+
+TEST_CASE("local: calls behind one that times out are served", "[local][failure]") {
+  LocalApi api(with_bootstrap({"--timeout", "0.25"}));
+  check_serves(api);
+  auto slow = std::async(std::launch::async, [&] { return api.invoke(R"({"do":"block"})"); });
+  REQUIRE(api.wait_for_log("START RequestId", 2));
+  std::array<std::future<HttpResponse>, 3> behind;
+  for (auto& call : behind) {
+    call = std::async(std::launch::async, [&] { return api.invoke(R"({"do":"compute"})"); });
+  }
+  CHECK_THAT(message(function_error(slow.get())), Catch::Contains("timed out"));
+  for (auto& call : behind) CHECK(ok(call.get()) == 42);
+}
+
+TEST_CASE("local: calls at the same time are served one after another", "[local]") {
+  LocalApi api(with_bootstrap());
+  std::vector<std::future<HttpResponse>> calls;
+  for (int i = 0; i < 8; ++i) {
+    calls.push_back(std::async(std::launch::async, [&api, i] {
+      return api.invoke(json{{"n", i}}.dump());
+    }));
+  }
+  for (int i = 0; i < 8; ++i) {
+    CHECK(ok(calls[static_cast<std::size_t>(i)].get()) == json({{"n", i}}));
+  }
+}
+
+TEST_CASE("local: a reply that is too large", "[local][failure]") {
+  LocalApi api(with_bootstrap());
+  const json error = function_error(api.invoke(R"({"do":"size","bytes":6291557})"));
+  CHECK(error.at("errorType") == "Function.ResponseSizeTooLarge");
+  CHECK_THAT(message(error), Catch::Contains("6291557") && Catch::Contains("6291556"));
+  CHECK(api.invoke(R"({"do":"size","bytes":6291556})").body.size() == 6'291'556);
+  check_serves(api);
+}
+
+TEST_CASE("local: an event that is too large", "[local][failure]") {
+  LocalApi api(with_bootstrap());
+  const auto event_of = [](std::size_t size) { return '"' + std::string(size - 2, 'x') + '"'; };
+  const HttpResponse refused = api.invoke(event_of(6'291'457));
+  CHECK(refused.status == 413);
+  CHECK(json::parse(refused.body)["errorType"] == "RequestTooLargeException");
+  // Not an object, which the test's handler doesn't expect; it got there, though.
+  CHECK(function_error(api.invoke(event_of(6'291'456)))["errorType"] == "Function.TypeError");
+  check_serves(api);
+}
+
+TEST_CASE("local: a function that can't start says why", "[local][failure]") {
+  LocalApi api({"--env", "WORKER_COUNT=9", "--", TEST_BOOTSTRAP});
+  for (int i = 0; i < 2; ++i) {
+    const json error = function_error(api.invoke("{}"));
+    CHECK(error.at("errorType") == "Function.InvalidConfiguration");
+    CHECK_THAT(message(error), Catch::Contains("WORKER_COUNT") && Catch::Contains("\"9\""));
+  }
+}
+
+TEST_CASE("local: a program that isn't a function", "[local][failure]") {
+  LocalApi api({"--", "/bin/false"});
+  const HttpResponse response = api.invoke("{}");
+  CHECK(message(function_error(response)) == exit_text(response, "exit status 1"));
+}
+
+TEST_CASE("local: a program that never asks for an event", "[local][failure]") {
+  LocalApi api({"--init-timeout", "0.2", "--", "/bin/sleep", "600"});
+  for (int i = 0; i < 2; ++i) {
+    CHECK_THAT(message(function_error(api.invoke("{}"))), Catch::Contains("timed out"));
+  }
+}
+
+TEST_CASE("local: the log has bootstrap's lines and Lambda's", "[local]") {
+  LocalApi api(with_bootstrap());
+  const HttpResponse response = api.invoke(R"({"secret":"hunter2"})");
+  const std::string id{response.headers.get("X-Amzn-RequestId")};
+  CHECK(api.wait_for_log("START RequestId: " + id + " Version: $LATEST\n"));
+  CHECK(api.wait_for_log("END RequestId: " + id + "\n"));
+  CHECK(api.wait_for_log("REPORT RequestId: " + id + "\tDuration: "));
+  CHECK(api.wait_for_log("\"message\":\"invocation\""));
+  CHECK(api.wait_for_log("\tMax Memory Used: "));
+  CHECK(api.wait_for_log(" MB\tStatus: success\n"));
+  CHECK_THAT(api.log(), !Catch::Contains("hunter2"));
+}
+
+TEST_CASE("local: bootstrap inherits no socket of the server", "[local]") {
+  LocalApi api(with_bootstrap());
+  const pid_t bootstrap = ok(api.invoke(R"({"do":"pid"})")).get<pid_t>();
+  const auto of_server = open_files(api.pid());
+  int sockets = 0;
+  for (const std::string& file : open_files(bootstrap)) {
+    if (!file.starts_with("socket:")) continue;
+    ++sockets;
+    CHECK(of_server.count(file) == 0);
+  }
+  CHECK(sockets > 0);  // its own connection
+}
+
+TEST_CASE("local: SIGINT and SIGTERM end it and bootstrap, with 0", "[local][stop]") {
+  const int number = GENERATE(SIGINT, SIGTERM);
+  LocalApi api(with_bootstrap());
+  check_serves(api);
+  CHECK(ok(api.invoke(R"({"do":"leave child"})")) == "left");
+  api.signal(number);
+  CHECK(api.wait() == "exit status 0");
+  CHECK(api.wait_until_all_ended());
+}
+
+TEST_CASE("local: it ends in the middle of an invocation, too", "[local][stop]") {
+  LocalApi api(with_bootstrap());
+  auto call = std::async(std::launch::async, [&] {
+    try {
+      return api.invoke(R"({"do":"block"})").status;
+    } catch (const std::system_error&) {
+      return 0;
+    }
+  });
+  REQUIRE(api.wait_for_log("START RequestId"));
+  api.signal(SIGTERM);
+  CHECK(api.wait() == "exit status 0");
+  CHECK(api.wait_until_all_ended());
+  call.get();
+}
+
+TEST_CASE("local: bootstrap doesn't outlive a killed server", "[local][stop]") {
+  LocalApi api(with_bootstrap());
+  // One that is busy: an idle one would give up by itself when nobody answers its polls.
+  bool cut_off = false;
+  auto call = std::async(std::launch::async, [&] {
+    try {
+      static_cast<void>(api.invoke(R"({"do":"block"})"));
+    } catch (const std::system_error&) {
+      cut_off = true;
+    }
+  });
+  REQUIRE(api.wait_for_log("START RequestId"));
+  api.signal(SIGKILL);
+  CHECK(api.wait() == "signal 9");
+  CHECK(api.wait_until_all_ended());
+  call.get();
+  CHECK(cut_off);
+}
+
+TEST_CASE("local: what bootstrap has started doesn't outlive it", "[local][stop]") {
+  LocalApi api(with_bootstrap());
+  CHECK(ok(api.invoke(R"({"do":"leave child"})")) == "left");
+  function_error(api.invoke(R"({"do":"exit","status":1})"));
+  // The restarted one has no child. The old one's would keep standard error open.
+  check_serves(api);
+  api.signal(SIGTERM);
+  CHECK(api.wait() == "exit status 0");
+  CHECK(api.wait_until_all_ended());
+}
+
+TEST_CASE("local: mistakes on the command line", "[local]") {
+  const auto [arguments, text] = GENERATE(table<std::vector<std::string>, std::string>({
+      {{"--timeout", "soon"}, "--timeout wants a number"},
+      {{"--", "/nonexistent/bootstrap"}, "cannot execute /nonexistent/bootstrap"},
+  }));
+  LocalApi api(arguments);
+  CHECK(api.wait() == "exit status 2");
+  CHECK(api.wait_for_log(text));
+}
+
+TEST_CASE("local: a port that is taken", "[local]") {
+  const LocalApi first({});
+  LocalApi second({"--port", first.url().substr(first.url().rfind(':') + 1)});
+  CHECK(second.wait() == "exit status 1");
+  CHECK(second.wait_for_log("in use"));
+}
+
+// Without a program of its own, the test is bootstrap.
+
+namespace {
+
+constexpr const char* runtime = "/2018-06-01/runtime/";
+
+struct OwnBootstrap {
+  explicit OwnBootstrap(std::vector<std::string> arguments = {}) : api(std::move(arguments)) {}
+
+  void start_call() {
+    call = std::async(std::launch::async, [this] { return api.invoke("{}"); });
+  }
+
+  HttpResponse next() {
+    HttpResponse event = api.call("GET", std::string(runtime) + "invocation/next");
+    id = event.headers.get("Lambda-Runtime-Aws-Request-Id");
+    invocation_id = event.headers.get("Lambda-Runtime-Invocation-Id");
+    return event;
+  }
+
+  int reply(const std::string& to, const std::string& kind = "response",
+            const std::string& body = "1", const HttpHeaders& headers = {}) {
+    return api.call("POST", std::string(runtime) + "invocation/" + to + "/" + kind, body, headers)
+        .status;
+  }
+
+  LocalApi api;
+  std::future<HttpResponse> call;
+  std::string id;
+  std::string invocation_id;
+};
+
+}  // namespace
+
+TEST_CASE("local api: statuses of replies", "[local][api]") {
+  OwnBootstrap own;
+  own.start_call();
+  CHECK(own.next().status == 200);
+  CHECK(own.reply("00000000-0000-4000-8000-000000000000") == 400);
+  CHECK(own.reply("00000000-0000-4000-8000-000000000000", "error", "{}") == 400);
+  CHECK(own.reply(own.id, "response", "1", {{"Lambda-Runtime-Invocation-Id", "stale"}}) == 400);
+  CHECK(own.reply(own.id, "response", "7", {{"Lambda-Runtime-Invocation-Id", own.invocation_id}}) ==
+        202);
+  CHECK(own.reply(own.id) == 403);
+  CHECK(own.reply(own.id, "error", "{}") == 403);
+  CHECK(ok(own.call.get()) == 7);
+}
+
+TEST_CASE("local api: an error reply", "[local][api]") {
+  OwnBootstrap own;
+  own.start_call();
+  own.next();
+  CHECK(own.reply(own.id, "error", R"({"errorMessage":"m","errorType":"Function.T"})",
+                  {{"Lambda-Runtime-Function-Error-Type", "Function.T"}}) == 202);
+  CHECK(function_error(own.call.get())["errorType"] == "Function.T");
+}
+
+TEST_CASE("local api: 413 for a reply that is too large, 410 for one too late", "[local][api]") {
+  OwnBootstrap own({"--timeout", "0.3"});
+  own.start_call();
+  own.next();
+  CHECK(own.reply(own.id, "response", std::string(6'291'557, 'x')) == 413);
+  CHECK(function_error(own.call.get())["errorType"] == "Function.ResponseSizeTooLarge");
+
+  own.start_call();
+  own.next();
+  CHECK_THAT(message(function_error(own.call.get())), Catch::Contains("timed out"));
+  CHECK(own.reply(own.id) == 410);
+}
+
+TEST_CASE("local api: no second event before the first is replied to", "[local][api]") {
+  OwnBootstrap own;
+  own.start_call();
+  own.next();
+  CHECK(own.api.call("GET", std::string(runtime) + "invocation/next").status == 403);
+  CHECK(own.reply(own.id) == 202);
+  CHECK(own.call.get().status == 200);
+}
+
+TEST_CASE("local api: init error", "[local][api]") {
+  OwnBootstrap own;
+  CHECK(own.api.call("POST", std::string(runtime) + "init/error", "{}").status == 202);
+}
+
+TEST_CASE("local api: paths and methods that aren't there", "[local][api]") {
+  LocalApi api({});
+  CHECK(api.call("GET", "/").status == 404);
+  CHECK(api.call("GET", "/2018-06-01/runtime/invocation/x/nothing").status == 404);
+  CHECK(api.call("GET", "/2018-06-01/runtime/nothing").status == 404);
+  CHECK(api.call("POST", "/2018-06-01/runtime/invocation/response").status == 404);
+  CHECK(api.call("POST", "/2015-03-31/functions/other/invocations").status == 404);
+  CHECK(api.call("GET", "/2015-03-31/functions/function/invocations").status == 405);
+  CHECK(api.call("POST", "/2018-06-01/runtime/invocation/next").status == 405);
+  CHECK(api.invoke("{}", {{"X-Amz-Invocation-Type", "Event"}}).status == 400);
+}
