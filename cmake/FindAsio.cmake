@@ -28,9 +28,12 @@ if(Asio_FOUND)
   add_library(Asio::Asio INTERFACE IMPORTED GLOBAL)
   target_include_directories(Asio::Asio INTERFACE ${Asio_INCLUDE_DIR})
   target_link_libraries(Asio::Asio INTERFACE Threads::Threads)
+  # Asio 1.22 decides by what was included before it whether it has std::aligned_alloc, so files of
+  # one program may differ, and free what others allocated in the other way: say it for all of them.
   # clang with libstdc++ doesn't advertise what Asio 1.22 probes for before it offers coroutines.
   target_compile_definitions(
     Asio::Asio INTERFACE ASIO_STANDALONE
+                         $<$<PLATFORM_ID:Linux>:ASIO_HAS_STD_ALIGNED_ALLOC=1>
                          $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_CO_AWAIT=1>
                          $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_STD_COROUTINE=1>)
 endif()

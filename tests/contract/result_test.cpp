@@ -105,14 +105,17 @@ TEST_CASE("captures are destroyed before the completion can be seen [P8]") {
   ComputePool pool{{.threads = 2}};
   test::run([](ComputePool<>& p) -> asio::awaitable<void> {
     for (int i = 0; i < 200; ++i) {
+      // Named, because g++ 12 destroys a temporary of a co_await expression twice.
       std::atomic<bool> alive = true;
-      auto watch = std::make_shared<test::AtEnd<std::function<void()>>>([&] { alive = false; });
-      co_await p.execute([held = std::move(watch)] {});
+      auto returns = [held = std::make_shared<test::AtEnd<std::function<void()>>>(
+                          [&] { alive = false; })] {};
+      co_await p.execute(std::move(returns));
       REQUIRE_FALSE(alive);
       alive = true;
-      watch = std::make_shared<test::AtEnd<std::function<void()>>>([&] { alive = false; });
+      auto throws = [held = std::make_shared<test::AtEnd<std::function<void()>>>(
+                         [&] { alive = false; })] { throw 1; };
       try {
-        co_await p.execute([held = std::move(watch)] { throw 1; });
+        co_await p.execute(std::move(throws));
       } catch (int) {
       }
       REQUIRE_FALSE(alive);

@@ -188,8 +188,7 @@ class HttpClient::Transfer {
     void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
   };
 
-  template <class Value>
-  void set(CURLoption option, Value value) {
+  template <class Value> void set(CURLoption option, Value value) {
     const CURLcode result = curl_easy_setopt(handle_.get(), option, value);
     if (result != CURLE_OK) throw std::system_error(http_error(result), description());
   }
@@ -274,7 +273,7 @@ void HttpClient::Multi::arm(const std::shared_ptr<Socket>& socket) {
 }
 
 void HttpClient::Multi::wait(const std::shared_ptr<Socket>& socket, bool for_writing) {
-  bool Socket::*const under_way = for_writing ? &Socket::writing : &Socket::reading;
+  bool Socket::* const under_way = for_writing ? &Socket::writing : &Socket::reading;
   (*socket).*under_way = true;
   socket->descriptor.async_wait(
       for_writing ? asio::posix::descriptor_base::wait_write

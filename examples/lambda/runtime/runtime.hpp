@@ -84,7 +84,7 @@ concept HandlerFactory = requires(T factory, millrace::ComputePool<>& pool) {
 /// process's exit status, never 0: Lambda ends a function by a signal.
 /// **Lifetime**: the handler lives until `run` returns.
 template <class T>
-requires Handler<T> || HandlerFactory<T>
+  requires Handler<T> || HandlerFactory<T>
 int run(T handler, const RunOptions& options) {
   detail::Loop loop(options);
   const auto make = [&](millrace::ComputePool<>& pool) {
@@ -111,7 +111,7 @@ int run(T handler, const RunOptions& options) {
 
 /// `run` with what Lambda has put into the environment.
 template <class T>
-requires Handler<T> || HandlerFactory<T>
+  requires Handler<T> || HandlerFactory<T>
 int run(T handler) {
   return detail::run_from_env(
       [&](const RunOptions& options) { return run<T>(std::move(handler), options); });

@@ -6,7 +6,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <asio/buffer.hpp>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/read_until.hpp>
+#include <asio/write.hpp>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <future>
 #include <nlohmann/json.hpp>
@@ -14,10 +21,13 @@
 #include <string>
 #include <vector>
 
+#include "await.hpp"
 #include "support/catch.hpp"
 
 using lambda::HttpHeaders;
+using lambda::HttpRequest;
 using lambda::HttpResponse;
+using lambda::testing::await;
 using lambda::testing::LocalApi;
 using nlohmann::json;
 
@@ -191,9 +201,8 @@ TEST_CASE("local: calls at the same time are served one after another", "[local]
   LocalApi api(with_bootstrap());
   std::vector<std::future<HttpResponse>> calls;
   for (int i = 0; i < 8; ++i) {
-    calls.push_back(std::async(std::launch::async, [&api, i] {
-      return api.invoke(json{{"n", i}}.dump());
-    }));
+    calls.push_back(
+        std::async(std::launch::async, [&api, i] { return api.invoke(json{{"n", i}}.dump()); }));
   }
   for (int i = 0; i < 8; ++i) {
     CHECK(ok(calls[static_cast<std::size_t>(i)].get()) == json({{"n", i}}));
@@ -418,6 +427,29 @@ TEST_CASE("local api: no second event before the first is replied to", "[local][
   CHECK(own.api.call("GET", std::string(runtime) + "invocation/next").status == 403);
   CHECK(own.reply(own.id) == 202);
   CHECK(own.call.get().status == 200);
+}
+
+TEST_CASE("local api: an event isn't given to a poll whose connection is closed", "[local][api]") {
+  OwnBootstrap own;
+  asio::io_context context;
+  HttpRequest poll;
+  poll.url = own.api.url() + runtime + "invocation/next";
+  poll.timeout = std::chrono::milliseconds(50);
+  {
+    lambda::HttpClient client(context.get_executor());
+    CHECK_THROWS_AS(await(context, client.send(std::move(poll))), std::system_error);
+  }
+  // By hand, so that the call has been sent before the next poll is.
+  asio::ip::tcp::socket caller(context);
+  const std::string port = own.api.url().substr(own.api.url().rfind(':') + 1);
+  caller.connect({asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(std::stoi(port))});
+  asio::write(caller, asio::buffer(std::string("POST /2015-03-31/functions/function/invocations "
+                                               "HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")));
+  CHECK(own.next().status == 200);
+  CHECK(own.reply(own.id) == 202);
+  std::string answer;
+  asio::read_until(caller, asio::dynamic_buffer(answer), "\r\n");
+  CHECK_THAT(answer, Catch::StartsWith("HTTP/1.1 200"));
 }
 
 TEST_CASE("local api: init error", "[local][api]") {
