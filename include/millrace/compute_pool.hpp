@@ -22,6 +22,7 @@
 #include "millrace/detail/sync_op.hpp"
 #include "millrace/executor.hpp"
 #include "millrace/instrumentation.hpp"
+#include "millrace/job_options.hpp"
 #include "millrace/metrics.hpp"
 #include "millrace/scope.hpp"
 
@@ -48,8 +49,9 @@ template <class Last> inline constexpr bool is_token = !std::invocable<std::deca
 /// starts an operation neither runs nor waits for the computation.
 ///
 /// What holds for all operations, unless they say otherwise:
-/// - **Runs on:** a worker of this pool, first come first served. Jobs are not stolen: a worker
-///   that waits inside one job never takes up another.
+/// - `JobOptions` may come before the callable.
+/// - **Runs on:** a worker of this pool, by priority and then first come first served. Jobs are not
+///   stolen: a worker that waits inside one job never takes up another.
 /// - **Resumes on:** the handler's associated executor, for a coroutine its own. A handler without
 ///   one runs on a worker. Never inside the initiating call.
 /// - **Completes:** exactly once, with `void(std::exception_ptr, R)`, or `void(std::exception_ptr)`
@@ -61,7 +63,9 @@ template <class Last> inline constexpr bool is_token = !std::invocable<std::deca
 ///   completion can be observed. The handler's executor counts as having work until then.
 /// - **Thread safety:** any thread may start operations at any time.
 /// - **Allocation:** the operation, by the handler's associated allocator, freed before the handler
-///   is called; a task of oneTBB's own; and what Asio needs to reach the handler's executor.
+///   is called; where that is `std::allocator`, from a cache of the thread. To handlers of an
+///   `io_context` or `thread_pool` the way back allocates nothing; else what Asio needs to reach
+///   the handler's executor.
 ///
 /// The destructor waits for all jobs and for tracked executors of the pool; it must not run on one
 /// of the pool's own workers. A job must not block on another job of its own pool, which may never
@@ -87,8 +91,12 @@ class ComputePool : public asio::execution_context {
   /// ignores its slot. Else as said at the class. **Example:** examples/01_execute.cpp
   template <Job F, class Token = default_token>
   [[nodiscard]] auto execute(F&& f, Token&& token = Token()) {
+    return execute(JobOptions(), std::forward<F>(f), std::forward<Token>(token));
+  }
+  template <Job F, class Token = default_token>
+  [[nodiscard]] auto execute(JobOptions options, F&& f, Token&& token = Token()) {
     return start(detail::execute_body<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(f))),
-                 std::forward<Token>(token));
+                 std::forward<Token>(token), options);
   }
 
   /// Runs `f` so that every oneTBB algorithm in it spreads over the workers of this pool.
@@ -99,8 +107,12 @@ class ComputePool : public asio::execution_context {
   /// **Example:** examples/02_install.cpp
   template <Job F, class Token = default_token>
   [[nodiscard]] auto install(F&& f, Token&& token = Token()) {
+    return install(JobOptions(), std::forward<F>(f), std::forward<Token>(token));
+  }
+  template <Job F, class Token = default_token>
+  [[nodiscard]] auto install(JobOptions options, F&& f, Token&& token = Token()) {
     return start(detail::install_body<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(f))),
-                 std::forward<Token>(token), where::here_if_inside);
+                 std::forward<Token>(token), options, where::here_if_inside);
   }
 
   /// Runs two or more callables in parallel: `join(f, g, ..., token)`.
@@ -110,17 +122,22 @@ class ComputePool : public asio::execution_context {
   /// **Completes:** with a `std::tuple` of all results, `std::monostate` for `void`. All of them
   /// run even if one throws; the exception of the first in argument order that threw is the
   /// operation's. **Cancellation:** none yet. **Example:** examples/03_join.cpp
+  template <class First, class... Args>
+    requires(sizeof...(Args) >= 1 && !std::same_as<std::decay_t<First>, JobOptions>)
+  [[nodiscard]] auto join(First&& first, Args&&... args) {
+    return join(JobOptions(), std::forward<First>(first), std::forward<Args>(args)...);
+  }
   template <class... Args>
     requires(sizeof...(Args) >= 2)
-  [[nodiscard]] auto join(Args&&... args) {
+  [[nodiscard]] auto join(JobOptions options, Args&&... args) {
     auto all = std::forward_as_tuple(std::forward<Args>(args)...);
     using last = std::tuple_element_t<sizeof...(Args) - 1, std::tuple<Args...>>;
     if constexpr (detail::is_token<last>) {
       static_assert(sizeof...(Args) >= 3, "join takes two callables or more");
-      return join_first(std::make_index_sequence<sizeof...(Args) - 1>(), all,
+      return join_first(std::make_index_sequence<sizeof...(Args) - 1>(), options, all,
                         std::get<sizeof...(Args) - 1>(std::move(all)));
     } else {
-      return join_first(std::make_index_sequence<sizeof...(Args)>(), all, default_token());
+      return join_first(std::make_index_sequence<sizeof...(Args)>(), options, all, default_token());
     }
   }
 
@@ -133,13 +150,23 @@ class ComputePool : public asio::execution_context {
   /// **Cancellation:** none yet. **Example:** examples/04_scope.cpp
   template <std::invocable<Scope&> F, class Token = default_token>
   [[nodiscard]] auto execute_scoped(F&& f, Token&& token = Token()) {
-    return start_scoped<detail::spawn_order::lifo>(std::forward<F>(f), std::forward<Token>(token));
+    return execute_scoped(JobOptions(), std::forward<F>(f), std::forward<Token>(token));
+  }
+  template <std::invocable<Scope&> F, class Token = default_token>
+  [[nodiscard]] auto execute_scoped(JobOptions options, F&& f, Token&& token = Token()) {
+    return start_scoped<detail::spawn_order::lifo>(options, std::forward<F>(f),
+                                                   std::forward<Token>(token));
   }
 
   /// The same, but the oldest child of the scope is taken first. **Example:** examples/04_scope.cpp
   template <std::invocable<Scope&> F, class Token = default_token>
   [[nodiscard]] auto execute_scoped_fifo(F&& f, Token&& token = Token()) {
-    return start_scoped<detail::spawn_order::fifo>(std::forward<F>(f), std::forward<Token>(token));
+    return execute_scoped_fifo(JobOptions(), std::forward<F>(f), std::forward<Token>(token));
+  }
+  template <std::invocable<Scope&> F, class Token = default_token>
+  [[nodiscard]] auto execute_scoped_fifo(JobOptions options, F&& f, Token&& token = Token()) {
+    return start_scoped<detail::spawn_order::fifo>(options, std::forward<F>(f),
+                                                   std::forward<Token>(token));
   }
 
   /// Runs one job and blocks the calling thread until it has ended.
@@ -188,6 +215,7 @@ class ComputePool : public asio::execution_context {
     using executor_type = PoolExecutor<Instrumentation>;
     ComputePool* pool;
     where place;
+    JobOptions options;
 
     [[nodiscard]] executor_type get_executor() const noexcept { return pool->get_executor(); }
 
@@ -202,31 +230,32 @@ class ComputePool : public asio::execution_context {
       if (place == where::here_if_inside && pool->core_.inside()) {
         operation::start_inline(std::move(made));
       } else {
-        operation::start(std::move(made));
+        operation::start(std::move(made), static_cast<std::size_t>(options.priority));
       }
     }
   };
 
   template <class Body, class Token>
-  auto start(Body body, Token&& token, where place = where::on_a_worker) {
+  auto start(Body body, Token&& token, JobOptions options, where place = where::on_a_worker) {
     using signature = typename detail::completion_signature<typename Body::result_type>::type;
-    return asio::async_initiate<Token, signature>(initiation{this, place}, token, std::move(body));
+    return asio::async_initiate<Token, signature>(initiation{this, place, options}, token,
+                                                  std::move(body));
   }
 
   template <detail::spawn_order Order, class F, class Token>
-  auto start_scoped(F&& f, Token&& token) {
+  auto start_scoped(JobOptions options, F&& f, Token&& token) {
     return start(detail::scoped_body<std::decay_t<F>, Order>(std::decay_t<F>(std::forward<F>(f))),
-                 std::forward<Token>(token));
+                 std::forward<Token>(token), options);
   }
 
   template <std::size_t... I, class All, class Token>
-  auto join_first(std::index_sequence<I...>, All& all, Token&& token) {
+  auto join_first(std::index_sequence<I...>, JobOptions options, All& all, Token&& token) {
     using body = detail::join_body<std::decay_t<std::tuple_element_t<I, All>>...>;
     static_assert((Job<std::tuple_element_t<I, All>> && ...),
                   "join takes callables without parameters, and a completion token after them");
     return start(body(std::decay_t<std::tuple_element_t<I, All>>(
                      std::forward<std::tuple_element_t<I, All>>(std::get<I>(all)))...),
-                 std::forward<Token>(token));
+                 std::forward<Token>(token), options);
   }
 
   core_type core_;

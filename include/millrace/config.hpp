@@ -38,6 +38,10 @@ struct ComputeConfig {
   /// pool that asks for more than the first is refused with `errc::stack_size_fixed`.
   std::size_t stack_size = 0;
 
+  /// How long a worker that has run out of jobs looks out for the next one before it sleeps: 0 to
+  /// 1 s. Waking a sleeping worker takes tens of microseconds; looking out takes a core meanwhile.
+  std::chrono::nanoseconds idle_spin = std::chrono::microseconds(5);
+
   /// Jobs that run at least this long are counted as slow in the metrics; more than 0.
   std::chrono::nanoseconds slow_job = std::chrono::milliseconds(100);
 
@@ -56,6 +60,9 @@ struct ComputeConfig {
     detail::require(stack_size == 0 || (stack_size >= detail::least_stack_size &&
                                         stack_size <= detail::most_stack_size),
                     "stack_size", stack_size, "0 (oneTBB's default) or 131072 to 1073741824 bytes");
+    detail::require(
+        idle_spin >= std::chrono::nanoseconds::zero() && idle_spin <= std::chrono::seconds(1),
+        "idle_spin", idle_spin.count(), "0 to 1000000000 ns");
     detail::require(slow_job > std::chrono::nanoseconds::zero(), "slow_job", slow_job.count(),
                     "more than 0 ns");
   }

@@ -20,6 +20,7 @@
 #include "millrace/compute_pool.hpp"
 #include "support/asio_compat.hpp"
 #include "support/catch.hpp"
+#include "support/counting_allocator.hpp"
 #include "support/run.hpp"
 
 using millrace::ComputePool;
@@ -113,51 +114,14 @@ TEST_CASE("token: bind_executor decides where the handler runs [P10]") {
   CHECK(there);
 }
 
-namespace {
-
-struct AllocationCounts {
-  std::atomic<int> made = 0;
-  std::atomic<int> live = 0;
-};
-
-// Counts what is allocated through it, and what is still allocated.
-template <class T> class CountingAllocator {
- public:
-  using value_type = T;
-
-  explicit CountingAllocator(AllocationCounts& counts) noexcept : counts_(&counts) {}
-  template <class U>
-  CountingAllocator(const CountingAllocator<U>& other) noexcept  // NOLINT: as allocators do
-      : counts_(other.counts_) {}
-
-  T* allocate(std::size_t n) {
-    ++counts_->made;
-    ++counts_->live;
-    return std::allocator<T>().allocate(n);
-  }
-  void deallocate(T* memory, std::size_t n) noexcept {
-    --counts_->live;
-    std::allocator<T>().deallocate(memory, n);
-  }
-  friend bool operator==(const CountingAllocator& a, const CountingAllocator& b) {
-    return a.counts_ == b.counts_;
-  }
-
- private:
-  template <class U> friend class CountingAllocator;
-  AllocationCounts* counts_;
-};
-
-}  // namespace
-
 TEST_CASE("token: bind_allocator is asked for the memory, which is back before the handler [P10]") {
   ComputePool pool{{.threads = 1}};
   asio::io_context context;
-  AllocationCounts counts;
+  test::AllocationCounts counts;
   int live_in_handler = -1;
   pool.execute([] { return 1; },
                asio::bind_executor(context.get_executor(),
-                                   asio::bind_allocator(CountingAllocator<void>(counts),
+                                   asio::bind_allocator(test::CountingAllocator<void>(counts),
                                                         [&](std::exception_ptr, int) {
                                                           live_in_handler = counts.live;
                                                         })));

@@ -13,26 +13,12 @@ namespace detail = millrace::detail;
 
 namespace {
 
-// A job that runs `action` and is counted down.
-template <class Action> class TestJob final : public detail::job {
- public:
-  TestJob(Action action, std::latch& done)
-      : job(&TestJob::run_it), action_(std::move(action)), done_(done) {}
-
- private:
-  static void run_it(job& base) noexcept {
-    auto& self = static_cast<TestJob&>(base);
-    self.action_();
-    self.done_.count_down();
-  }
-  Action action_;
-  std::latch& done_;
-};
-
 template <class Action> void run_on(detail::arena& arena, Action action) {
   std::latch done(1);
-  TestJob job(std::move(action), done);
-  arena.submit(job);
+  arena.call([&] {
+    action();
+    done.count_down();
+  });
   done.wait();
 }
 

@@ -75,3 +75,11 @@ TEST_CASE("a slow_job threshold that every job would reach is refused [P43]") {
   CHECK(refusal({.slow_job = -1ms}) == prefix + "slow_job is -1000000, must be more than 0 ns");
   CHECK(refusal({.slow_job = 1ns}) == "accepted");
 }
+
+TEST_CASE("an idle_spin out of range is refused by name and value [P43]") {
+  using namespace std::chrono_literals;
+  CHECK(refusal({.idle_spin = -1ns}) == prefix + "idle_spin is -1, must be 0 to 1000000000 ns");
+  CHECK(refusal({.idle_spin = 2s}) ==
+        prefix + "idle_spin is 2000000000, must be 0 to 1000000000 ns");
+  CHECK(refusal({.idle_spin = 0ns}) == "accepted");
+}

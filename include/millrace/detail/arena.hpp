@@ -16,7 +16,6 @@
 #include <utility>
 
 #include "millrace/detail/event.hpp"
-#include "millrace/detail/job.hpp"
 #include "millrace/detail/worker_frame.hpp"
 #include "millrace/error.hpp"
 
@@ -126,11 +125,9 @@ class arena {
 
   [[nodiscard]] pool_id id() const noexcept { return id_; }
 
-  // Runs the job on a worker, first come first served. Enqueued tasks are taken by workers that
-  // have nothing else on their stack, never stolen by one that waits inside another job.
-  void submit(job& next) {
-    arena_.enqueue([&next] { next.run(); });
-  }
+  // Calls in one worker, which runs `errand`, a small noexcept callable. Enqueued tasks are taken
+  // by workers that have nothing else on their stack, never by one that waits inside a job.
+  template <class Errand> void call(Errand errand) { arena_.enqueue(std::move(errand)); }
 
   // Runs `f` on the calling worker so that a wait inside it, of a parallel_for say, takes up
   // nothing but the work that `f` itself has spawned.

@@ -1,41 +1,62 @@
 #pragma once
 
+#include <asio/any_io_executor.hpp>
 #include <asio/associated_allocator.hpp>
 #include <asio/associated_executor.hpp>
 #include <asio/dispatch.hpp>
+#include <asio/execution/context.hpp>
+#include <asio/execution_context.hpp>
 #include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <asio/thread_pool.hpp>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
+#include <variant>
+
+#include "millrace/detail/block_cache.hpp"
+#include "millrace/detail/inbox.hpp"
+#include "millrace/detail/job.hpp"
 
 // The one file in detail/ that names Asio: what an operation needs to know about its handler.
 namespace millrace::detail {
 
-template <class Handler> using handler_allocator_t = asio::associated_allocator_t<Handler>;
+// --- Memory
+// ---------------------------------------------------------------------------------------
 
-// The executor that the handler runs through, counted as work: its context's run() doesn't return
-// before the handler has run. `Fallback` is for handlers that have no executor of their own.
-template <class Handler, class Fallback>
-using handler_work = asio::executor_work_guard<asio::associated_executor_t<Handler, Fallback>>;
+template <class Allocator> struct or_cached {
+  using type = Allocator;
+  static const Allocator& from(const Allocator& allocator) noexcept { return allocator; }
+};
+template <class T> struct or_cached<std::allocator<T>> {
+  using type = cached_allocator<T>;
+  static type from(const std::allocator<T>&) noexcept { return {}; }
+};
 
-template <class Handler, class Fallback>
-[[nodiscard]] handler_work<Handler, Fallback> make_handler_work(const Handler& handler,
-                                                                const Fallback& fallback) {
-  return handler_work<Handler, Fallback>(asio::get_associated_executor(handler, fallback));
+// The handler's associated allocator; the thread's cache if it is but std::allocator.
+template <class Handler>
+using handler_allocator_t = typename or_cached<asio::associated_allocator_t<Handler>>::type;
+
+template <class Handler>
+[[nodiscard]] handler_allocator_t<Handler> handler_allocator(const Handler& handler) noexcept {
+  return or_cached<asio::associated_allocator_t<Handler>>::from(
+      asio::get_associated_allocator(handler));
 }
 
 // The sole owner of an operation, which lies in memory from its handler's allocator. Operation
 // has a member `handler()`.
 template <class Operation> class operation_ptr {
  public:
-  using allocator_type = typename std::allocator_traits<
-      handler_allocator_t<typename Operation::handler_type>>::template rebind_alloc<Operation>;
+  using handler_type = typename Operation::handler_type;
 
   template <class... Args>
-  [[nodiscard]] static operation_ptr make(const typename Operation::handler_type& handler,
-                                          Args&&... args) {
-    allocator_type allocator(asio::get_associated_allocator(handler));
+  [[nodiscard]] static operation_ptr make(const handler_type& handler, Args&&... args) {
+    allocator_type allocator(handler_allocator(handler));
     Operation* memory = traits::allocate(allocator, 1);
     try {
       ::new (static_cast<void*>(memory)) Operation(std::forward<Args>(args)...);
@@ -53,7 +74,7 @@ template <class Operation> class operation_ptr {
   operation_ptr& operator=(operation_ptr&&) = delete;
   ~operation_ptr() {
     if (operation_ != nullptr) {
-      allocator_type allocator(asio::get_associated_allocator(operation_->handler()));
+      allocator_type allocator(handler_allocator(operation_->handler()));
       destroy(allocator);
     }
   }
@@ -63,12 +84,14 @@ template <class Operation> class operation_ptr {
   Operation& operator*() const noexcept { return *operation_; }
 
   // Frees the operation whose handler has been moved to `handler`.
-  void free_for(const typename Operation::handler_type& handler) noexcept {
-    allocator_type allocator(asio::get_associated_allocator(handler));
+  void free_for(const handler_type& handler) noexcept {
+    allocator_type allocator(handler_allocator(handler));
     destroy(allocator);
   }
 
  private:
+  using allocator_type = typename std::allocator_traits<
+      handler_allocator_t<handler_type>>::template rebind_alloc<Operation>;
   using traits = std::allocator_traits<allocator_type>;
 
   void destroy(allocator_type& allocator) noexcept {
@@ -79,36 +102,215 @@ template <class Operation> class operation_ptr {
   Operation* operation_;
 };
 
-// What is handed to an executor: completes the operation when called, destroys it when dropped.
-template <class Operation> class completion {
+// --- Contexts with an inbox
+// -----------------------------------------------------------------------
+
+// Counts inboxes that have gone, so that a thread may remember the one it used last.
+inline std::atomic<std::uint64_t> gone_inboxes{0};
+
+// The inbox of a context, one per context, made when the first operation needs it. Its shutdown
+// comes before that of the context's own services: handlers are dropped while they still live.
+template <class Context>
+class inbox_service final : public asio::execution_context::service, public inbox {
  public:
-  using allocator_type = handler_allocator_t<typename Operation::handler_type>;
+  using key_type = inbox_service;
+  static inline asio::execution_context::id id;
 
-  explicit completion(operation_ptr<Operation> operation) noexcept
-      : operation_(std::move(operation)) {}
+  explicit inbox_service(asio::execution_context& context)
+      : service(context), inbox(&inbox_service::call), context_(static_cast<Context&>(context)) {}
+  ~inbox_service() override { gone_inboxes.fetch_add(1); }
 
-  void operator()() { Operation::complete(std::move(operation_)); }
-
-  [[nodiscard]] allocator_type get_allocator() const noexcept {
-    return asio::get_associated_allocator(operation_->handler());
+  [[nodiscard]] static inbox& of(Context& context) {
+    struct memory {
+      const Context* context = nullptr;
+      inbox* found = nullptr;
+      std::uint64_t gone = 0;
+    };
+    thread_local memory last;
+    const std::uint64_t gone = gone_inboxes.load(std::memory_order_acquire);
+    if (last.context != &context || last.gone != gone) {
+      last = {&context, &asio::use_service<inbox_service>(context), gone};
+    }
+    return *last.found;
   }
 
  private:
-  operation_ptr<Operation> operation_;
+  // One turn at a time is on its way, so its memory can lie here.
+  class turn_memory {
+   public:
+    void* allocate(std::size_t bytes) {
+      if (bytes <= sizeof bytes_ && !used_.exchange(true, std::memory_order_acquire)) return bytes_;
+      return ::operator new(bytes);
+    }
+    void deallocate(void* memory) noexcept {
+      if (memory == bytes_) {
+        used_.store(false, std::memory_order_release);
+      } else {
+        ::operator delete(memory);
+      }
+    }
+
+   private:
+    alignas(std::max_align_t) std::byte bytes_[128];
+    std::atomic<bool> used_{false};
+  };
+
+  template <class T> struct turn_allocator {
+    using value_type = T;
+    turn_memory* memory;
+
+    explicit turn_allocator(turn_memory* from) noexcept : memory(from) {}
+    template <class U>
+    turn_allocator(const turn_allocator<U>& other) noexcept  // NOLINT: as allocators do
+        : memory(other.memory) {}
+    T* allocate(std::size_t n) { return static_cast<T*>(memory->allocate(n * sizeof(T))); }
+    void deallocate(T* at, std::size_t) noexcept { memory->deallocate(at); }
+    friend bool operator==(turn_allocator a, turn_allocator b) noexcept {
+      return a.memory == b.memory;
+    }
+  };
+
+  struct turn_function {
+    inbox_service* self;
+    using allocator_type = turn_allocator<void>;
+    [[nodiscard]] allocator_type get_allocator() const noexcept {
+      return allocator_type(&self->memory_);
+    }
+    void operator()() const { self->turn(); }
+  };
+
+  static void call(inbox& base) {
+    auto& self = static_cast<inbox_service&>(base);
+    asio::post(self.context_.get_executor(), turn_function{&self});
+  }
+
+  void shutdown() override { close(); }
+
+  Context& context_;
+  turn_memory memory_;
 };
+
+// --- Ways back
+// ------------------------------------------------------------------------------------
 
 // Whether the completion may run right here. It may on a worker, once the job is done; inside the
 // initiating function it must not.
 enum class delivery { now_or_later, later };
 
-// Sends a finished operation to its handler's executor.
-template <class Operation> void deliver(operation_ptr<Operation> operation, delivery when) {
-  const auto executor = operation->executor();
-  if (when == delivery::later) {
-    asio::post(executor, completion<Operation>(std::move(operation)));
-  } else {
-    asio::dispatch(executor, completion<Operation>(std::move(operation)));
+// What is handed to an executor: completes the job when called, drops it when dropped.
+template <class Allocator> class completion {
+ public:
+  using allocator_type = Allocator;
+
+  completion(job& done, const Allocator& allocator) noexcept
+      : done_(&done), allocator_(allocator) {}
+  completion(completion&& other) noexcept
+      : done_(std::exchange(other.done_, nullptr)), allocator_(other.allocator_) {}
+  completion& operator=(completion&&) = delete;
+  ~completion() {
+    if (done_ != nullptr) done_->perform(job::step::drop);
   }
+
+  void operator()() { std::exchange(done_, nullptr)->perform(job::step::complete); }
+
+  [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_; }
+
+ private:
+  job* done_;
+  Allocator allocator_;
+};
+
+// An operation's way back to its handler, which also keeps the handler's context running. This one
+// goes through any executor there is: one function object per job.
+template <class Executor> class way_back_by_executor {
+ public:
+  explicit way_back_by_executor(const Executor& executor) : work_(executor) {}
+
+  template <class Allocator> void deliver(job& done, delivery when, const Allocator& allocator) {
+    const Executor executor = work_.get_executor();  // the job may be gone before the call returns
+    if (when == delivery::later) {
+      asio::post(executor, completion<Allocator>(done, allocator));
+    } else {
+      asio::dispatch(executor, completion<Allocator>(done, allocator));
+    }
+  }
+
+ private:
+  asio::executor_work_guard<Executor> work_;
+};
+
+// Through the inbox of a context, for its own executors, which say no more than "on one of my
+// threads".
+template <class Context> class way_back_by_inbox {
+ public:
+  using executor_type = typename Context::executor_type;
+
+  explicit way_back_by_inbox(const executor_type& executor)
+      : work_(executor),
+        inbox_(&inbox_service<Context>::of(
+            static_cast<Context&>(asio::query(executor, asio::execution::context)))) {
+    inbox_->expect();
+  }
+  way_back_by_inbox(way_back_by_inbox&& other) noexcept
+      : work_(std::move(other.work_)), inbox_(std::exchange(other.inbox_, nullptr)) {}
+  way_back_by_inbox& operator=(way_back_by_inbox&&) = delete;
+  ~way_back_by_inbox() {
+    if (inbox_ != nullptr) inbox_->received();
+  }
+
+  template <class Allocator> void deliver(job& done, delivery, const Allocator&) noexcept {
+    inbox_->publish(done);
+  }
+
+ private:
+  asio::executor_work_guard<executor_type> work_;
+  inbox* inbox_;
+};
+
+template <class Executor> class way_back : public way_back_by_executor<Executor> {
+  using way_back_by_executor<Executor>::way_back_by_executor;
+};
+template <>
+class way_back<asio::io_context::executor_type> : public way_back_by_inbox<asio::io_context> {
+  using way_back_by_inbox::way_back_by_inbox;
+};
+template <>
+class way_back<asio::thread_pool::executor_type> : public way_back_by_inbox<asio::thread_pool> {
+  using way_back_by_inbox::way_back_by_inbox;
+};
+
+// What coroutines have: any executor, mostly an io_context's.
+template <> class way_back<asio::any_io_executor> {
+ public:
+  explicit way_back(const asio::any_io_executor& executor) : way_(choose(executor)) {}
+
+  template <class Allocator> void deliver(job& done, delivery when, const Allocator& allocator) {
+    std::visit([&](auto& way) { way.deliver(done, when, allocator); }, way_);
+  }
+
+ private:
+  using by_inbox = way_back_by_inbox<asio::io_context>;
+  using by_executor = way_back_by_executor<asio::any_io_executor>;
+  using either = std::variant<by_inbox, by_executor>;
+
+  static either choose(const asio::any_io_executor& executor) {
+    // The type must be asked for: target() of Asio 1.22 casts whatever there is.
+    if (executor.target_type() == typeid(by_inbox::executor_type)) {
+      return by_inbox(*executor.target<by_inbox::executor_type>());
+    }
+    return by_executor(executor);
+  }
+
+  either way_;
+};
+
+template <class Handler, class Fallback>
+using handler_way_back = way_back<asio::associated_executor_t<Handler, Fallback>>;
+
+template <class Handler, class Fallback>
+[[nodiscard]] handler_way_back<Handler, Fallback> make_way_back(const Handler& handler,
+                                                                const Fallback& fallback) {
+  return handler_way_back<Handler, Fallback>(asio::get_associated_executor(handler, fallback));
 }
 
 }  // namespace millrace::detail

@@ -2,25 +2,36 @@
 
 namespace millrace::detail {
 
-// What queues and workers see of an operation: something to run once, on a worker. A function
-// pointer instead of a vtable: one load less, and no destructor that anybody could call by the
-// base.
+// What queues, workers and loops see of an operation. A function pointer instead of a vtable: one
+// load less, and no destructor that anybody could call by the base.
+//
+// The two links are for handoff_queue: an operation lies in one queue at a time, first on its way
+// to a worker, then on its way back.
 class job {
  public:
-  // Ends the job's life, whatever the outcome: the caller must not touch it afterwards.
-  void run() noexcept { run_(*this); }
+  enum class step {
+    run,       // on a worker
+    complete,  // on the handler's executor, or on a thread from which to get there
+    drop,      // instead of either: destroy the operation, call nobody
+  };
+
+  // Each step hands the job over: the caller must not touch it afterwards.
+  void perform(step which) { act_(*this, which); }
 
   job(const job&) = delete;
   job& operator=(const job&) = delete;
 
- protected:
-  using run_function = void (*)(job&) noexcept;
+  job* next = nullptr;        // in the same batch, submitted after this one
+  job* next_batch = nullptr;  // of a batch's first job only
 
-  explicit job(run_function function) noexcept : run_(function) {}
+ protected:
+  using function = void (*)(job&, step);
+
+  explicit job(function act) noexcept : act_(act) {}
   ~job() = default;
 
  private:
-  run_function run_;
+  function act_;
 };
 
 }  // namespace millrace::detail

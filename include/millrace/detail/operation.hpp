@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -22,19 +23,18 @@ class operation final : public job {
   using handler_type = Handler;
 
   operation(Core& core, Body&& body, Handler&& handler, const Fallback& fallback)
-      : job(&operation::run),
+      : job(&operation::act),
         core_(core),
-        work_(make_handler_work(handler, fallback)),
+        back_(make_way_back(handler, fallback)),
         handler_(std::move(handler)),
         body_(std::move(body)) {}
 
   [[nodiscard]] const Handler& handler() const noexcept { return handler_; }
-  [[nodiscard]] auto executor() const noexcept { return work_.get_executor(); }
 
   // Runs the body on a worker, later.
-  static void start(operation_ptr<operation> self) {
-    self->core_.submit(*self, self->record_);
-    static_cast<void>(self.release());  // the worker owns it now, and may have freed it already
+  static void start(operation_ptr<operation> self, std::size_t priority) {
+    operation& started = *self.release();
+    started.core_.submit(started, started.record_, priority);
   }
 
   // Runs the body on this thread, which is a worker already, and completes later.
@@ -42,26 +42,30 @@ class operation final : public job {
     Core& core = self->core_;
     core.enter(self->record_);
     self->execute();
-    deliver(std::move(self), delivery::later);
+    deliver(self.release(), delivery::later);
     core.leave();
   }
 
-  // On the handler's executor: everything is out of the operation and its memory given back before
-  // the handler is called, so that the handler can start the next operation in the same memory.
-  static void complete(operation_ptr<operation> self) {
-    const handler_work<Handler, Fallback> work(std::move(self->work_));
-    Handler handler(std::move(self->handler_));
-    job_result<typename Body::result_type> result(std::move(self->result_));
-    self.free_for(handler);
-    std::move(result).deliver(std::move(handler));
+ private:
+  using pointer = operation_ptr<operation>;
+
+  static void act(job& base, step which) {
+    auto* const self = static_cast<operation*>(&base);
+    switch (which) {
+      case step::run:
+        return run(self);
+      case step::complete:
+        return complete(pointer(self));
+      case step::drop:
+        pointer{self};
+        return;
+    }
   }
 
- private:
-  static void run(job& base) noexcept {
-    operation_ptr<operation> self(static_cast<operation*>(&base));
+  static void run(operation* self) noexcept {
     Core& core = self->core_;  // outlives this function: leave() below is what it waits for
     self->execute();
-    deliver(std::move(self), delivery::now_or_later);
+    deliver(self, delivery::now_or_later);
     core.leave();
   }
 
@@ -72,8 +76,23 @@ class operation final : public job {
     core_.finished(record_, result_.failed());
   }
 
+  // From here on the operation belongs to its way back.
+  static void deliver(operation* self, delivery when) {
+    self->back_.deliver(*self, when, handler_allocator(self->handler_));
+  }
+
+  // On the handler's executor: everything is out of the operation and its memory given back before
+  // the handler is called, so that the handler can start the next operation in the same memory.
+  static void complete(pointer self) {
+    const handler_way_back<Handler, Fallback> keep_working(std::move(self->back_));
+    Handler handler(std::move(self->handler_));
+    job_result<typename Body::result_type> result(std::move(self->result_));
+    self.free_for(handler);
+    std::move(result).deliver(std::move(handler));
+  }
+
   Core& core_;
-  handler_work<Handler, Fallback> work_;
+  handler_way_back<Handler, Fallback> back_;
   Handler handler_;
   std::optional<Body> body_;
   job_result<typename Body::result_type> result_;

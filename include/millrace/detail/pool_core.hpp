@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <utility>
 
 #include "millrace/concepts.hpp"
@@ -7,7 +8,9 @@
 #include "millrace/detail/arena.hpp"
 #include "millrace/detail/job.hpp"
 #include "millrace/detail/outstanding.hpp"
+#include "millrace/detail/pump.hpp"
 #include "millrace/detail/worker_frame.hpp"
+#include "millrace/job_options.hpp"
 
 namespace millrace::detail {
 
@@ -16,11 +19,13 @@ namespace millrace::detail {
 template <InstrumentationPolicy Instrumentation> class pool_core {
  public:
   using record = typename Instrumentation::record;
+  static constexpr std::size_t normal_priority = static_cast<std::size_t>(Priority::normal);
 
   explicit pool_core(ComputeConfig config)
       : config_(validated(std::move(config))),
         instrumentation_(config_),
-        arena_(config_.threads, config_.stack_size, config_.thread_name) {}
+        arena_(config_.threads, config_.stack_size, config_.thread_name),
+        pump_(arena_, config_.threads, config_.idle_spin, outstanding_) {}
 
   pool_core(const pool_core&) = delete;
   pool_core& operator=(const pool_core&) = delete;
@@ -38,17 +43,9 @@ template <InstrumentationPolicy Instrumentation> class pool_core {
   [[nodiscard]] bool on_worker() const noexcept { return this_worker.pool == arena_.id(); }
 
   // Counts the job and sends it to a worker. It must call started, finished and leave in turn.
-  // If this throws, the job was counted as failed and stays the caller's.
-  void submit(job& next, record& its) {
+  void submit(job& next, record& its, std::size_t priority = normal_priority) noexcept {
     enter(its);
-    try {
-      arena_.submit(next);
-    } catch (...) {
-      started(its);
-      finished(its, true);
-      leave();
-      throw;
-    }
+    pump_.submit(next, priority);
   }
 
   // The same for a job that runs on the calling thread.
@@ -76,6 +73,7 @@ template <InstrumentationPolicy Instrumentation> class pool_core {
   [[no_unique_address]] Instrumentation instrumentation_;
   outstanding_count outstanding_;
   arena arena_;
+  pump pump_;
 };
 
 }  // namespace millrace::detail

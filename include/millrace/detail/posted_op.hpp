@@ -12,16 +12,15 @@ namespace millrace::detail {
 template <class Core, class F> class posted_op final : public job {
  public:
   template <class G> static void start(Core& core, G&& f) {
-    auto self = std::make_unique<posted_op>(core, std::forward<G>(f));
-    core.submit(*self, self->record_);
-    static_cast<void>(self.release());  // the worker owns it now, and may have freed it already
+    posted_op& self = *std::make_unique<posted_op>(core, std::forward<G>(f)).release();
+    core.submit(self, self.record_);
   }
 
   template <class G>
-  posted_op(Core& core, G&& f) : job(&posted_op::run), core_(core), f_(std::forward<G>(f)) {}
+  posted_op(Core& core, G&& f) : job(&posted_op::act), core_(core), f_(std::forward<G>(f)) {}
 
  private:
-  static void run(job& base) noexcept {
+  static void act(job& base, step) noexcept {
     std::unique_ptr<posted_op> self(static_cast<posted_op*>(&base));
     Core& core = self->core_;
     core.started(self->record_);

@@ -14,7 +14,7 @@ template <class Core, class Body> class sync_op final : public job {
  public:
   using result_type = typename Body::result_type;
 
-  sync_op(Core& core, Body&& body) : job(&sync_op::run), core_(core), body_(std::move(body)) {}
+  sync_op(Core& core, Body&& body) : job(&sync_op::act), core_(core), body_(std::move(body)) {}
 
   // Inline for a caller who already works for the pool: waiting for it could take for ever.
   result_type operator()() {
@@ -30,7 +30,7 @@ template <class Core, class Body> class sync_op final : public job {
   }
 
  private:
-  static void run(job& base) noexcept {
+  static void act(job& base, step) noexcept {
     auto& self = static_cast<sync_op&>(base);
     Core& core = self.core_;
     {

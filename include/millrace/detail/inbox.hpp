@@ -1,0 +1,104 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <mutex>
+#include <thread>
+
+#include "millrace/detail/consumers.hpp"
+#include "millrace/detail/handoff_queue.hpp"
+#include "millrace/detail/job.hpp"
+
+namespace millrace::detail {
+
+// Finished jobs on their way to the handlers of one execution context.
+//
+// Workers publish; the context is asked, by `call`, to run a turn, once per empty -> non-empty
+// transition. A turn completes a bounded number of jobs. While it runs one handler and others are
+// left, another turn is always on its way: with one thread in run() that is the next turn, with
+// several of them another thread takes what this one doesn't get round to.
+class inbox {
+ public:
+  // Bound of a turn: timers and sockets get theirs in between.
+  static constexpr int most_per_turn = 64;
+
+  // Makes the context call `turn` on one of its threads, later.
+  using caller = void (*)(inbox&);
+
+  explicit inbox(caller call) noexcept : call_(call) {}
+  inbox(const inbox&) = delete;
+  inbox& operator=(const inbox&) = delete;
+
+  // Loop's thread: an operation that will come back here was started; and is done with.
+  void expect() noexcept { out_.fetch_add(1, std::memory_order_relaxed); }
+  void received() noexcept { out_.fetch_sub(1, std::memory_order_release); }
+
+  // Any thread: `done` is ready for its handler.
+  void publish(job& done) noexcept {
+    // Whoever may have to call is counted before others can see the job: close() must not let the
+    // inbox go while that call is still to come.
+    bool may_call = false;
+    const bool first = queue_.push({&done, &done}, 0, [&] {
+      if (!may_call) publishers_.fetch_add(1);
+      may_call = true;
+    });
+    if (first) {
+      if (who_.want_another()) call_(*this);
+      if (closing_.load()) wake_close();
+    }
+    if (may_call) publishers_.fetch_sub(1, std::memory_order_release);
+  }
+
+  // On one of the context's threads, as asked for by `call`. Throws what a handler throws; the rest
+  // is left to the next turn.
+  void turn() {
+    const struct at_end {
+      inbox& self;
+      ~at_end() {
+        self.who_.left();
+        if (!self.queue_.empty() && self.who_.want_another()) self.call_(self);
+      }
+    } leave{*this};
+    who_.arrived();
+    using ask = handoff_queue<1>::ask;
+    for (int i = 0; i < most_per_turn; ++i) {
+      const auto next = queue_.take(i == 0 ? ask::ready_and_stacks : ask::ready);
+      if (next.one == nullptr) return;
+      if (next.more && who_.want_another()) call_(*this);
+      next.one->perform(job::step::complete);
+    }
+  }
+
+  // When the context shuts down, and runs no more turns: waits for what is still out, and drops it.
+  void close() noexcept {
+    closing_.store(true);
+    for (;;) {
+      while (job* const one = queue_.take(handoff_queue<1>::ask::ready).one)
+        one->perform(job::step::drop);
+      if (out_.load(std::memory_order_acquire) == 0) break;
+      std::unique_lock lock(closing_mutex_);
+      published_.wait(lock, [this] { return !queue_.empty(); });
+    }
+    while (publishers_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+  }
+
+ private:
+  void wake_close() noexcept {
+    const std::lock_guard lock(closing_mutex_);
+    published_.notify_one();
+  }
+
+  handoff_queue<1> queue_;
+  alignas(64) consumers who_{std::numeric_limits<std::uint16_t>::max()};
+  const caller call_;
+  std::atomic<std::size_t> publishers_{0};
+  std::atomic<bool> closing_{false};
+  std::mutex closing_mutex_;
+  std::condition_variable published_;
+  alignas(64) std::atomic<std::size_t> out_{0};  // the loop's threads only
+};
+
+}  // namespace millrace::detail

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "millrace/detail/arena.hpp"
+#include "millrace/detail/consumers.hpp"
+#include "millrace/detail/handoff_queue.hpp"
+#include "millrace/detail/job.hpp"
+#include "millrace/detail/outstanding.hpp"
+#include "millrace/detail/spin_lock.hpp"
+
+namespace millrace::detail {
+
+// Moves submitted jobs from the submission queue into the workers.
+//
+// A worker that has been called in takes one job after the other until nothing is left, looks out
+// for more for a little while (`idle_spin`), and leaves the arena. One call brings one worker; each
+// worker that takes a job and sees more calls the next one, until all are in. Jobs are never tasks
+// of oneTBB, so no worker that waits inside one job can pick up another.
+class pump {
+ public:
+  static constexpr std::size_t priorities = 3;
+
+  // `keep` is the pool's count: a called worker keeps the pool alive until it has left.
+  pump(arena& workers, int most, std::chrono::nanoseconds idle_spin,
+       outstanding_count& keep) noexcept
+      : workers_(workers),
+        who_(static_cast<std::uint32_t>(most)),
+        idle_spin_(idle_spin),
+        keep_(keep) {}
+
+  pump(const pump&) = delete;
+  pump& operator=(const pump&) = delete;
+
+  // Any thread. 0 is the highest priority.
+  void submit(job& one, std::size_t priority) noexcept {
+    // The job may have run, and the pool may be gone, before this returns; but not while it may
+    // still have to call a worker.
+    bool kept = false;
+    const bool first = queue_.push({&one, &one}, priority, [&] {
+      if (!kept) keep_.add();
+      kept = true;
+    });
+    if (first) call_if_wanted();
+    if (kept) keep_.release();
+  }
+
+ private:
+  void call_if_wanted() noexcept {
+    if (!who_.want_another()) return;
+    keep_.add();
+    workers_.call([this] { work(); });
+  }
+
+  // On a worker.
+  void work() noexcept {
+    using ask = handoff_queue<priorities>::ask;
+    who_.arrived();
+    for (ask whom = ask::ready_and_stacks;;) {
+      const auto next = queue_.take(whom);
+      if (next.one != nullptr) {
+        if (next.more) call_if_wanted();
+        next.one->perform(job::step::run);
+        whom = ask::ready;
+      } else {
+        whom = ask::ready_and_stacks;
+        if (look_out()) continue;
+        who_.left();
+        if (queue_.empty() || !who_.come_back()) break;
+      }
+    }
+    keep_.release();
+  }
+
+  // Spins for a while. True if there may be something.
+  [[nodiscard]] bool look_out() noexcept {
+    if (idle_spin_ == std::chrono::nanoseconds::zero()) return false;
+    who_.coming_again();
+    bool found = !queue_.looks_empty();
+    const auto end = std::chrono::steady_clock::now() + idle_spin_;
+    while (!found) {
+      for (int i = 0; i < 16 && !found; ++i) {
+        spin_pause();
+        found = !queue_.looks_empty();
+      }
+      if (!found && std::chrono::steady_clock::now() >= end) break;
+    }
+    who_.arrived();
+    return found;
+  }
+
+  handoff_queue<priorities> queue_;
+  arena& workers_;
+  alignas(64) consumers who_;
+  const std::chrono::nanoseconds idle_spin_;
+  outstanding_count& keep_;
+};
+
+}  // namespace millrace::detail

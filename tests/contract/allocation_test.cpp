@@ -1,0 +1,105 @@
+#include <asio/bind_allocator.hpp>
+#include <asio/bind_executor.hpp>
+#include <asio/io_context.hpp>
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include "millrace/compute_pool.hpp"
+#include "support/asio_compat.hpp"
+#include "support/catch.hpp"
+#include "support/counting_allocator.hpp"
+
+namespace {
+std::atomic<long> heap_allocations = 0;
+}
+
+// g++ takes these for one half of a pair each.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+void* operator new(std::size_t size) {
+  ++heap_allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+using millrace::ComputePool;
+
+namespace {
+
+// Keeps `in_flight` deferred jobs going until `left` is used up.
+struct Source {
+  ComputePool<>& pool;
+  asio::io_context& context;
+  long left;
+  long completed = 0;
+
+  void next() {
+    if (left == 0) return;
+    --left;
+    pool.execute([] { return 1; }, test::deferred)(
+        asio::bind_executor(context.get_executor(), [this](std::exception_ptr, int value) {
+          completed += value;
+          next();
+        }));
+  }
+  void run(int in_flight) {
+    for (int i = 0; i < in_flight; ++i) next();
+    context.restart();
+    context.run();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("after warm-up a job with deferred allocates nothing [P7]") {
+  ComputePool pool{{.threads = 1}};
+  asio::io_context context;
+  for (const int in_flight : {1, 64, 1024}) {
+    Source{pool, context, 20'000}.run(in_flight);
+    const long before = heap_allocations;
+    Source source{pool, context, 20'000};
+    source.run(in_flight);
+    const long made = heap_allocations - before;  // Catch2 allocates, too
+    CAPTURE(in_flight);
+    CHECK(source.completed == 20'000);
+    CHECK(made == 0);
+  }
+}
+
+TEST_CASE("all memory of an operation is its handler's allocator's, back before the handler [P7]") {
+  ComputePool pool{{.threads = 1}};
+  asio::io_context context;
+  test::AllocationCounts counts;
+  const auto start = [&](auto&& handler) {
+    pool.execute(
+        [] { return 1; },
+        asio::bind_executor(context.get_executor(),
+                            asio::bind_allocator(test::CountingAllocator<void>(counts),
+                                                 std::forward<decltype(handler)>(handler))));
+  };
+  // What belongs to the pool and the context is there after the first job.
+  start([](std::exception_ptr, int) {});
+  context.run();
+  context.restart();
+
+  const int made_before = counts.made;
+  const long heap_before = heap_allocations;
+  int live_in_handler = -1;
+  start([&](std::exception_ptr, int) { live_in_handler = counts.live; });
+  const int live_after_start = counts.live;
+  context.run();
+  const long heap_made = heap_allocations - heap_before;
+  CHECK(counts.made == made_before + 1);
+  CHECK(live_after_start == 1);
+  CHECK(live_in_handler == 0);
+  // The counting allocator itself uses std::allocator, once; nobody else uses anything.
+  CHECK(heap_made == 1);
+}

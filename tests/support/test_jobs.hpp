@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <utility>
+
+#include "millrace/detail/job.hpp"
+
+namespace test {
+
+// A job for tests of what carries jobs: tells what was done with it.
+class Job final : public millrace::detail::job {
+ public:
+  using action = std::function<void(step)>;
+
+  explicit Job(int number = 0, action act = {})
+      : job(&Job::act), number_(number), action_(std::move(act)) {}
+
+  [[nodiscard]] int number() const { return number_; }
+
+ private:
+  static void act(job& base, step which) {
+    auto& self = static_cast<Job&>(base);
+    if (self.action_) self.action_(which);
+  }
+
+  int number_;
+  action action_;
+};
+
+}  // namespace test

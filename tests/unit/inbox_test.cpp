@@ -1,0 +1,109 @@
+#include "millrace/detail/inbox.hpp"
+
+#include <atomic>
+#include <deque>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/test_jobs.hpp"
+
+using millrace::detail::inbox;
+using step = millrace::detail::job::step;
+
+namespace {
+
+// An inbox whose context is the test: counts the turns that were asked for.
+class TestInbox : public inbox {
+ public:
+  TestInbox() : inbox(&TestInbox::count) {}
+  int calls = 0;
+
+ private:
+  static void count(inbox& base) { ++static_cast<TestInbox&>(base).calls; }
+};
+
+}  // namespace
+
+TEST_CASE("one turn is asked for, however many jobs are published") {
+  TestInbox box;
+  std::vector<int> order;
+  std::deque<test::Job> jobs;
+  for (int i = 0; i < 5; ++i) {
+    box.publish(jobs.emplace_back(i, [&order, i](step) { order.push_back(i); }));
+  }
+  CHECK(box.calls == 1);
+  box.turn();
+  CHECK(order == std::vector{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("while a handler runs and others are left, another turn is on its way") {
+  TestInbox box;
+  int calls_in_first = 0;
+  int calls_in_last = 0;
+  test::Job first(0, [&](step) { calls_in_first = box.calls; });
+  test::Job last(1, [&](step) { calls_in_last = box.calls; });
+  box.publish(first);
+  box.publish(last);
+  box.turn();
+  CHECK(calls_in_first == 2);
+  CHECK(calls_in_last == 2);
+}
+
+TEST_CASE("a turn is bounded, and the rest gets the next one") {
+  TestInbox box;
+  int completed = 0;
+  std::deque<test::Job> jobs;
+  for (int i = 0; i < inbox::most_per_turn + 10; ++i) {
+    box.publish(jobs.emplace_back(i, [&](step) { ++completed; }));
+  }
+  box.turn();
+  CHECK(completed == inbox::most_per_turn);
+  CHECK(box.calls == 2);
+  box.turn();
+  CHECK(completed == inbox::most_per_turn + 10);
+  // Nothing is left over that would keep the next job from being noticed.
+  box.publish(jobs.emplace_back(0, [&](step) { ++completed; }));
+  CHECK(box.calls == 3);
+}
+
+TEST_CASE("a handler that throws ends the turn; the rest is delivered by the next [P27]") {
+  TestInbox box;
+  std::vector<int> order;
+  std::deque<test::Job> jobs;
+  for (int i = 0; i < 4; ++i) {
+    box.publish(jobs.emplace_back(i, [&order, i](step) {
+      order.push_back(i);
+      if (i == 1) throw std::runtime_error("handler");
+    }));
+  }
+  CHECK_THROWS_AS(box.turn(), std::runtime_error);
+  CHECK(order == std::vector{0, 1});
+  CHECK(box.calls == 2);
+  box.turn();
+  CHECK(order == std::vector{0, 1, 2, 3});
+}
+
+TEST_CASE("closing drops what is there and waits for what is still out") {
+  for (int round = 0; round < 200; ++round) {
+    TestInbox box;
+    std::atomic<int> dropped = 0;
+    const auto act = [&](step which) {
+      if (which == step::drop) ++dropped;
+      box.received();
+    };
+    test::Job there(0, act);
+    test::Job out(1, act);
+    box.expect();
+    box.expect();
+    box.publish(there);
+    std::thread worker([&] {
+      std::this_thread::yield();
+      box.publish(out);
+    });
+    box.close();
+    CHECK(dropped == 2);
+    worker.join();
+  }
+}
