@@ -30,15 +30,18 @@ namespace millrace {
 
 namespace detail {
 
-template <class R> struct completion_signature {
+template <class R>
+struct completion_signature {
   using type = void(std::exception_ptr, R);
 };
-template <> struct completion_signature<void> {
+template <>
+struct completion_signature<void> {
   using type = void(std::exception_ptr);
 };
 
 // join's arguments: all callables, or callables and a token that can't be called with nothing.
-template <class Last> inline constexpr bool is_token = !std::invocable<std::decay_t<Last>&&>;
+template <class Last>
+inline constexpr bool is_token = !std::invocable<std::decay_t<Last>&&>;
 
 }  // namespace detail
 
@@ -177,7 +180,8 @@ class ComputePool : public asio::execution_context {
   /// returning what `f()` returns, or throwing what it throws. **Lifetime:** `f` may borrow from
   /// the caller. **Thread safety:** any thread. **Allocation:** a task of oneTBB's own.
   /// **Example:** examples/05_execute_sync.cpp
-  template <Job F> job_result_t<F> execute_sync(F&& f) {
+  template <Job F>
+  job_result_t<F> execute_sync(F&& f) {
     using body = detail::execute_body<std::decay_t<F>>;
     detail::sync_op<core_type, body> operation(core_, body(std::decay_t<F>(std::forward<F>(f))));
     return operation();

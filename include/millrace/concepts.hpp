@@ -28,10 +28,12 @@ concept InstrumentationPolicy = std::default_initializable<typename P::record> &
 
 namespace detail {
 
-template <class T> struct job_value {
+template <class T>
+struct job_value {
   using type = std::remove_cv_t<std::remove_reference_t<T>>;
 };
-template <class T> struct job_value<T&> {
+template <class T>
+struct job_value<T&> {
   using type = std::reference_wrapper<T>;
 };
 template <class T>
@@ -44,9 +46,11 @@ struct job_value<T> {
 
 /// What an operation completes with for a callable that returns `T`: `T` without `const`, `void`,
 /// or `std::reference_wrapper<U>` for `U&`, which converts to the reference.
-template <class T> using job_value_t = typename detail::job_value<T>::type;
+template <class T>
+using job_value_t = typename detail::job_value<T>::type;
 
 /// What an operation completes with that runs `F`, see `job_value_t`.
-template <Job F> using job_result_t = job_value_t<std::invoke_result_t<std::decay_t<F>&&>>;
+template <Job F>
+using job_result_t = job_value_t<std::invoke_result_t<std::decay_t<F>&&>>;
 
 }  // namespace millrace

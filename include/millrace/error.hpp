@@ -45,4 +45,5 @@ enum class errc {
 
 }  // namespace millrace
 
-template <> struct std::is_error_code_enum<millrace::errc> : std::true_type {};
+template <>
+struct std::is_error_code_enum<millrace::errc> : std::true_type {};

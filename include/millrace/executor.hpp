@@ -21,7 +21,8 @@ namespace millrace {
 ///
 /// **Lifetime:** refers to the pool; a tracked executor keeps the pool's destructor waiting.
 /// **Thread safety:** different objects, from any thread.
-template <class Instrumentation> class PoolExecutor {
+template <class Instrumentation>
+class PoolExecutor {
  public:
   PoolExecutor(asio::execution_context& context, detail::pool_core<Instrumentation>& core) noexcept
       : context_(&context), core_(&core) {}
@@ -53,7 +54,8 @@ template <class Instrumentation> class PoolExecutor {
   }
 
   /// Runs `f` on a worker: at once if the caller is one and blocking is not ruled out.
-  template <class F> void execute(F&& f) const {
+  template <class F>
+  void execute(F&& f) const {
     if (!never_blocks_ && core_->on_worker()) {
       std::decay_t<F> now(std::forward<F>(f));
       std::move(now)();

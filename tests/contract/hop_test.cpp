@@ -42,6 +42,19 @@ TEST_CASE("jobs submitted one by one to a pool that goes to sleep are all run [P
   }(pool));
 }
 
+TEST_CASE("a handler that blocks on a job that it submitted gets its result [P24]") {
+  ComputePool pool{{.threads = 1}};
+  asio::io_context context;
+  int sum = 0;
+  for (int i = 0; i < 100; ++i) {
+    pool.execute([] {}, asio::bind_executor(context, [&](std::exception_ptr) {
+                   sum += pool.execute([] { return 1; }, asio::use_future).get();
+                 }));
+  }
+  context.run();
+  CHECK(sum == 100);
+}
+
 TEST_CASE("a throwing handler leaves run(), the others are delivered by the next run() [P27]") {
   ComputePool pool{{.threads = 1}};
   asio::io_context context;

@@ -107,8 +107,8 @@ TEST_CASE("captures are destroyed before the completion can be seen [P8]") {
     for (int i = 0; i < 200; ++i) {
       // Named, because g++ 12 destroys a temporary of a co_await expression twice.
       std::atomic<bool> alive = true;
-      auto returns = [held = std::make_shared<test::AtEnd<std::function<void()>>>(
-                          [&] { alive = false; })] {};
+      auto returns =
+          [held = std::make_shared<test::AtEnd<std::function<void()>>>([&] { alive = false; })] {};
       co_await p.execute(std::move(returns));
       REQUIRE_FALSE(alive);
       alive = true;

@@ -25,6 +25,8 @@ RANKS = {
     "detail/block_cache.hpp": 10,
     "detail/consumers.hpp": 10,
     "detail/spin_lock.hpp": 10,
+    "detail/thread_number.hpp": 10,
+    "detail/turn_scope.hpp": 10,
     "job_options.hpp": 10,
     "detail/result.hpp": 10,
     "detail/worker_frame.hpp": 10,
@@ -33,6 +35,7 @@ RANKS = {
     "detail/handoff_queue.hpp": 11,
     "detail/histogram.hpp": 11,
     "detail/outstanding.hpp": 11,
+    "detail/held_jobs.hpp": 12,
     "detail/inbox.hpp": 12,
     # L2: one neighbour each
     "detail/arena.hpp": 20,

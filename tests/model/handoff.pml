@@ -13,6 +13,12 @@
  *   -DNO_LAST_LOOK        a leaving consumer doesn't look again after it has left
  *   -DASK_READY_ONLY      a consumer that has just arrived doesn't ask the stack whether there is more
  *   -DLEAVE_AFTER_LOOK    it looks first and leaves then
+ *   -DNO_SECOND_LOOK      with HOLD: a producer that has held a job back doesn't ask again whether
+ *                         somebody will look
+ *   -DFORGET_HELD         with HOLD: a consumer that leaves doesn't look at what is held back
+ *
+ * -DHOLD: producers hold jobs back (detail/held_jobs.hpp) and never push them at the end of a turn, as
+ * if that turn's last handler waited for them: consumers must find them all the same.
  */
 #ifndef PRODUCERS
 #define PRODUCERS 2
@@ -31,6 +37,7 @@ byte inside = 0;   /* the two halves of consumers::word_, always changed in one 
 byte coming = 0;
 byte calls = 0;    /* calls on their way */
 byte done = 0;      /* jobs that were run */
+byte held = 0;     /* jobs that are held back */
 byte blocked = 0;  /* consumers inside a job that doesn't end before all jobs run at once */
 
 /* want_another: one compare-exchange */
@@ -43,22 +50,66 @@ inline want_another() {
   }
 }
 
-proctype producer() {
-  byte n = 0;
-  bool first;
-  do
-  :: n < JOBS ->
-     atomic { first = (stack == 0); stack++; n++ }
+/* push: all that is held back, under its lock, then one compare-exchange */
+inline push_held() {
+  atomic { mine = held; held = 0 }
+  if
+  :: mine > 0 ->
+     atomic { first = (stack == 0); stack = stack + mine; mine = 0 }
      if
      :: first -> want_another()
      :: else
+     fi
+  :: else
+  fi
+}
+
+#define WILL_LOOK (coming != 0 || inside == CONSUMERS)
+
+proctype producer() {
+  byte n = 0;
+  byte mine = 0;
+  bool first, hold;
+  do
+  :: n < JOBS ->
+     n++;
+     hold = false;
+#ifdef HOLD
+     hold = WILL_LOOK;
+     if
+     :: hold ->
+        held++;
+#ifndef NO_SECOND_LOOK
+        if
+        :: WILL_LOOK -> skip
+        :: else -> push_held()
+        fi
+#endif
+     :: else
+     fi;
+#endif
+     if
+     :: hold -> skip
+     :: else ->
+        atomic { first = (stack == 0); stack++ }
+        if
+        :: first -> want_another()
+        :: else
+        fi
      fi
   :: n == JOBS -> break
   od
 }
 
+#ifdef FORGET_HELD
+#define SOMETHING_LEFT (stack > 0 || ready > 0)
+#else
+#define SOMETHING_LEFT (stack > 0 || ready > 0 || held > 0)
+#endif
+
 proctype consumer() {
-  bool got, more, again;
+  bool got, more, again, first;
+  byte mine = 0;
   bool just_arrived;
 end_waiting:
   do
@@ -100,21 +151,27 @@ look:
         goto look
      :: else -> skip
      fi;
-     /* look_out: search for a while, or not at all */
+     /* fetch_held */
+     if
+     :: held > 0 -> push_held(); just_arrived = true; goto look
+     :: else
+     fi;
+     /* pump::look_out searches for a while, or not at all; inbox::turn may ask for another turn */
      if
      :: atomic { coming++ }
         if
-        :: (stack > 0 || ready > 0) -> goto arrive
+        :: SOMETHING_LEFT -> goto arrive
         :: atomic { coming--; just_arrived = true }
         fi
+     :: atomic { coming == 0 -> coming++; calls++ } -> goto next
      :: skip
      fi;
 #ifdef LEAVE_AFTER_LOOK
-     again = (stack > 0 || ready > 0);
+     again = SOMETHING_LEFT;
      atomic { inside-- }
 #else
      atomic { inside-- }
-     again = (stack > 0 || ready > 0);
+     again = SOMETHING_LEFT;
 #endif
 #ifdef NO_LAST_LOOK
      again = false;
@@ -133,13 +190,14 @@ look:
         :: else
         fi
      :: else
-     fi
+     fi;
+next: skip
   od
 }
 
 /* Nothing moves any more: everything has been run. */
 active proctype at_rest() {
-  timeout -> assert(done == ALL && stack == 0 && ready == 0 && calls == 0 && inside == 0 && coming == 0)
+  timeout -> assert(done == ALL && stack == 0 && ready == 0 && held == 0 && calls == 0 && inside == 0 && coming == 0)
 }
 
 init {

@@ -12,7 +12,8 @@ struct AllocationCounts {
 };
 
 // Counts what is allocated through it, and what is still allocated.
-template <class T> class CountingAllocator {
+template <class T>
+class CountingAllocator {
  public:
   using value_type = T;
 
@@ -35,7 +36,8 @@ template <class T> class CountingAllocator {
   }
 
  private:
-  template <class U> friend class CountingAllocator;
+  template <class U>
+  friend class CountingAllocator;
   AllocationCounts* counts_;
 };
 

@@ -13,7 +13,8 @@ struct NoDefault {
 };
 
 // Calls `action` when the last of its moves is destroyed.
-template <class Action> class AtEnd {
+template <class Action>
+class AtEnd {
  public:
   explicit AtEnd(Action action) : action_(std::move(action)) {}
   AtEnd(AtEnd&& other) noexcept

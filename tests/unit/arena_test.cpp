@@ -13,7 +13,8 @@ namespace detail = millrace::detail;
 
 namespace {
 
-template <class Action> void run_on(detail::arena& arena, Action action) {
+template <class Action>
+void run_on(detail::arena& arena, Action action) {
   std::latch done(1);
   arena.call([&] {
     action();

@@ -45,3 +45,12 @@ TEST_CASE("one who has left comes back only if nobody else is coming and there i
   CHECK(who.want_another());
   CHECK_FALSE(who.come_back());
 }
+
+TEST_CASE("one comes again alone only if nobody else is coming") {
+  consumers who(2);
+  CHECK(who.want_another());
+  who.arrived();
+  CHECK(who.come_again_alone());
+  CHECK_FALSE(who.come_again_alone());
+  CHECK_FALSE(who.want_another());
+}

@@ -21,7 +21,8 @@ bool push(detail::handoff_queue<N>& queue, test::Job& job, std::size_t priority 
 }
 
 // The numbers of the jobs in the order in which they are taken.
-template <std::size_t N> std::vector<int> drain(detail::handoff_queue<N>& queue) {
+template <std::size_t N>
+std::vector<int> drain(detail::handoff_queue<N>& queue) {
   std::vector<int> order;
   while (auto* one = queue.take(detail::handoff_queue<N>::ask::ready).one) {
     order.push_back(static_cast<test::Job*>(one)->number());

@@ -36,7 +36,7 @@ TEST_CASE("values beyond the scale fall into the last bucket") {
   CHECK(histogram_scale::bucket(std::numeric_limits<std::uint64_t>::max()) ==
         histogram_scale::buckets - 1);
   histogram times;
-  times.record(std::uint64_t{1} << 50);
+  times.record(std::uint64_t{1} << 50, millrace::detail::one_writer());
   CHECK(snapshot(times).p50.count() == std::int64_t{1} << 50);
 }
 
@@ -49,7 +49,8 @@ TEST_CASE("an empty histogram is all zero") {
 
 TEST_CASE("percentiles are nearest ranks, exact below 16 ns") {
   histogram times;
-  for (std::uint64_t value = 1; value <= 10; ++value) times.record(value);
+  for (std::uint64_t value = 1; value <= 10; ++value)
+    times.record(value, millrace::detail::one_writer());
   const auto all = snapshot(times);
   CHECK(all.count == 10);
   CHECK(all.p50.count() == 5);
@@ -60,7 +61,7 @@ TEST_CASE("percentiles are nearest ranks, exact below 16 ns") {
 
 TEST_CASE("a percentile is never above the largest value") {
   histogram times;
-  times.record(1'000'003);
+  times.record(1'000'003, millrace::detail::one_writer());
   const auto all = snapshot(times);
   CHECK(all.p50.count() == 1'000'003);
   CHECK(all.max.count() == 1'000'003);
@@ -69,8 +70,8 @@ TEST_CASE("a percentile is never above the largest value") {
 TEST_CASE("shards add up") {
   const auto a = std::make_unique<histogram>();
   const auto b = std::make_unique<histogram>();
-  for (int i = 0; i < 99; ++i) a->record(10);
-  b->record(1000);
+  for (int i = 0; i < 99; ++i) a->record(10, millrace::detail::one_writer());
+  b->record(1000, millrace::detail::one_writer());
   histogram_sum sum;
   sum.add(*a);
   sum.add(*b);

@@ -1,6 +1,7 @@
 #include "millrace/detail/inbox.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <stdexcept>
 #include <thread>
@@ -95,8 +96,8 @@ TEST_CASE("closing drops what is there and waits for what is still out") {
     };
     test::Job there(0, act);
     test::Job out(1, act);
-    box.expect();
-    box.expect();
+    box.expect({});
+    box.expect({});
     box.publish(there);
     std::thread worker([&] {
       std::this_thread::yield();
@@ -106,4 +107,42 @@ TEST_CASE("closing drops what is there and waits for what is still out") {
     CHECK(dropped == 2);
     worker.join();
   }
+}
+
+TEST_CASE("a turn asks for the next one while jobs are out and its time isn't over") {
+  TestInbox box;
+  int completed = 0;
+  const auto act = [&](step) {
+    ++completed;
+    box.received();
+  };
+  test::Job first(0, act);
+  test::Job second(1, act);
+  box.expect(std::chrono::hours(1));
+  box.expect(std::chrono::hours(1));
+  box.publish(first);
+  CHECK(box.calls == 1);
+  box.turn();
+  CHECK(box.calls == 2);  // the second is still out
+  box.turn();
+  CHECK(box.calls == 3);
+  box.publish(second);
+  CHECK(box.calls == 3);  // a turn is on its way
+  box.turn();
+  CHECK(completed == 2);
+  CHECK(box.calls == 3);  // nothing is out
+}
+
+TEST_CASE("without look-out a turn that finds nothing more asks for none") {
+  TestInbox box;
+  test::Job first(0, [&](step) { box.received(); });
+  test::Job second(1, [&](step) { box.received(); });
+  box.expect({});
+  box.expect({});
+  box.publish(first);
+  box.turn();
+  CHECK(box.calls == 1);
+  box.publish(second);
+  CHECK(box.calls == 2);
+  box.turn();
 }

@@ -18,7 +18,8 @@ namespace lambda::csv_etl {
   return value ^ (value >> 32);
 }
 
-template <class Word> [[nodiscard]] inline std::uint64_t load(const char* from) noexcept {
+template <class Word>
+[[nodiscard]] inline std::uint64_t load(const char* from) noexcept {
   Word word;
   std::memcpy(&word, from, sizeof word);
   return word;

@@ -45,7 +45,8 @@ class BlockingThread : public asio::execution_context::service {
 //
 // g++ 12 destroys the captures of a closure twice if the closure is a temporary of a co_await
 // expression: give it a name first if a capture has a destructor.
-template <class F> [[nodiscard]] asio::awaitable<std::invoke_result_t<F&>> run_blocking(F f) {
+template <class F>
+[[nodiscard]] asio::awaitable<std::invoke_result_t<F&>> run_blocking(F f) {
   const auto executor = co_await asio::this_coro::executor;
   auto& thread = asio::use_service<BlockingThread>(asio::query(executor, asio::execution::context));
   auto body = [call = std::move(f)]() mutable -> asio::awaitable<std::invoke_result_t<F&>> {

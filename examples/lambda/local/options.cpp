@@ -12,7 +12,8 @@
 namespace lambda::local {
 namespace {
 
-template <class T> T number(const std::string& option, const std::string& text, T least, T most) {
+template <class T>
+T number(const std::string& option, const std::string& text, T least, T most) {
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   // Written so that NaN fails as well.

@@ -188,7 +188,8 @@ class HttpClient::Transfer {
     void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
   };
 
-  template <class Value> void set(CURLoption option, Value value) {
+  template <class Value>
+  void set(CURLoption option, Value value) {
     const CURLcode result = curl_easy_setopt(handle_.get(), option, value);
     if (result != CURLE_OK) throw std::system_error(http_error(result), description());
   }

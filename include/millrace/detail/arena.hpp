@@ -127,11 +127,15 @@ class arena {
 
   // Calls in one worker, which runs `errand`, a small noexcept callable. Enqueued tasks are taken
   // by workers that have nothing else on their stack, never by one that waits inside a job.
-  template <class Errand> void call(Errand errand) { arena_.enqueue(std::move(errand)); }
+  template <class Errand>
+  void call(Errand errand) {
+    arena_.enqueue(std::move(errand));
+  }
 
   // Runs `f` on the calling worker so that a wait inside it, of a parallel_for say, takes up
   // nothing but the work that `f` itself has spawned.
-  template <class F> static void isolate(F&& f) {
+  template <class F>
+  static void isolate(F&& f) {
     oneapi::tbb::this_task_arena::isolate(std::forward<F>(f));
   }
 
@@ -183,7 +187,8 @@ class fork_group {
   ~fork_group() { wait(); }
 
   // `child` must not throw: oneTBB would cancel its siblings.
-  template <class F> void run(F&& child) {
+  template <class F>
+  void run(F&& child) {
     group_.run(task<std::decay_t<F>>{std::forward<F>(child)});
   }
 
@@ -192,7 +197,8 @@ class fork_group {
 
  private:
   // oneTBB keeps what it is given as const, and calls it once.
-  template <class F> struct task {
+  template <class F>
+  struct task {
     mutable F f;
     void operator()() const { f(); }
   };

@@ -25,7 +25,7 @@ class block_cache {
         return taken;
       }
     }
-    return ::operator new(rounded(bytes));
+    return ::operator new(rounded(bytes), alignment);
   }
 
   static void deallocate(void* memory, std::size_t bytes) noexcept {
@@ -37,7 +37,7 @@ class block_cache {
         return;
       }
     }
-    ::operator delete(memory, rounded(bytes));
+    ::operator delete(memory, rounded(bytes), alignment);
   }
 
   block_cache(const block_cache&) = delete;
@@ -58,10 +58,12 @@ class block_cache {
     for (std::size_t i = 0; i < shelves_.size(); ++i) {
       while (block* const first = shelves_[i].first) {
         shelves_[i].first = first->next;
-        ::operator delete(first, (i + 1) * unit);
+        ::operator delete(first, (i + 1) * unit, alignment);
       }
     }
   }
+
+  static constexpr std::align_val_t alignment{unit};
 
   static std::size_t index(std::size_t bytes) noexcept { return (bytes + unit - 1) / unit - 1; }
   static std::size_t rounded(std::size_t bytes) noexcept {
@@ -77,7 +79,8 @@ class block_cache {
 inline thread_local constinit block_cache block_cache::mine_;
 
 // For std::allocator's place: who doesn't ask for an allocator gets the cache.
-template <class T> struct cached_allocator {
+template <class T>
+struct cached_allocator {
   using value_type = T;
 
   cached_allocator() noexcept = default;
@@ -85,7 +88,7 @@ template <class T> struct cached_allocator {
   cached_allocator(const cached_allocator<U>&) noexcept {}  // NOLINT: as allocators do
 
   [[nodiscard]] T* allocate(std::size_t n) {
-    static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    static_assert(alignof(T) <= block_cache::unit);
     return static_cast<T*>(block_cache::allocate(n * sizeof(T)));
   }
   void deallocate(T* memory, std::size_t n) noexcept {

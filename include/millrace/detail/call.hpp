@@ -9,7 +9,8 @@
 namespace millrace::detail {
 
 // A callable that is called once, as an rvalue, so that one that gives away its captures works.
-template <class F> class once {
+template <class F>
+class once {
  public:
   using result_type = job_result_t<F>;
 
@@ -21,7 +22,8 @@ template <class F> class once {
 };
 
 // Calls `f` inside `wrapper(callable)`, which returns nothing, and gives back what `f` returns.
-template <class Result, class Wrapper, class F> Result call_through(Wrapper&& wrapper, F&& f) {
+template <class Result, class Wrapper, class F>
+Result call_through(Wrapper&& wrapper, F&& f) {
   if constexpr (std::is_void_v<Result>) {
     wrapper([&] { f(); });
   } else {

@@ -27,7 +27,8 @@ inline constexpr std::size_t kernel_thread_name_size = 15;  // TASK_COMM_LEN - 1
 [[nodiscard]] inline std::string to_text(const std::string& value) {
   return value;
 }
-template <class Number> [[nodiscard]] std::string to_text(Number value) {
+template <class Number>
+[[nodiscard]] std::string to_text(Number value) {
   return std::to_string(value);
 }
 

@@ -40,6 +40,15 @@ class consumers {
   // Consumer that is inside: announces that it will look again.
   void coming_again() noexcept { word_.fetch_add(one_coming); }
 
+  // The same, unless somebody else is coming already: then false.
+  [[nodiscard]] bool come_again_alone() noexcept {
+    std::uint32_t seen = word_.load();
+    while (coming(seen) == 0) {
+      if (word_.compare_exchange_weak(seen, seen + one_coming)) return true;
+    }
+    return false;
+  }
+
   // Consumer that found nothing. It must look once more afterwards, and if there is something
   // come back in with `come_back`.
   void left() noexcept { word_.fetch_sub(one_inside); }
@@ -53,10 +62,11 @@ class consumers {
     return false;
   }
 
-  // A hint: is everybody who is there busy with an entry, so that one more can wait a little?
-  [[nodiscard]] bool all_busy() const noexcept {
-    const std::uint32_t seen = word_.load(std::memory_order_relaxed);
-    return coming(seen) == 0 && inside(seen) != 0;
+  // Will somebody who is inside look for more before long, or is nobody free to come? Either way it
+  // is no use to call one now.
+  [[nodiscard]] bool will_look() const noexcept {
+    const std::uint32_t seen = word_.load();
+    return coming(seen) != 0 || inside(seen) == most_;
   }
 
  private:

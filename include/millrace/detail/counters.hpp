@@ -6,19 +6,14 @@
 #include <cstdint>
 
 #include "millrace/detail/histogram.hpp"
+#include "millrace/detail/thread_number.hpp"
 #include "millrace/metrics.hpp"
 
 namespace millrace::detail {
 
-// A small number for each thread that ever counts, handed out in turn, to spread threads over
-// shards. Threads may share one: every counter is atomic.
-[[nodiscard]] inline std::size_t this_thread_number() noexcept {
-  static std::atomic<std::size_t> next{0};
-  thread_local const std::size_t number = next.fetch_add(1, std::memory_order_relaxed);
-  return number;
-}
-
-// The counters of one pool, sharded so that threads that count don't share cache lines.
+// The counters of one pool, sharded so that threads that count don't share cache lines. The first
+// threads of the process that count have a shard each and need no atomic addition; later ones share
+// the last.
 //
 // Consistency: a job is counted submitted, started and ended in this order, and the job itself
 // carries the happens-before from one to the next across threads. Counting with release and
@@ -26,19 +21,23 @@ namespace millrace::detail {
 // started that isn't shown submitted.
 class job_counters {
  public:
-  void submitted() noexcept { bump(shard().submitted); }
+  void submitted() noexcept {
+    with_shard([](shard_type& mine, auto writers) { bump(mine.submitted, writers); });
+  }
 
   void started(std::uint64_t waited_ns) noexcept {
-    auto& mine = shard();
-    mine.queue_wait.record(waited_ns);
-    bump(mine.started);
+    with_shard([=](shard_type& mine, auto writers) {
+      mine.queue_wait.record(waited_ns, writers);
+      bump(mine.started, writers);
+    });
   }
 
   void ended(std::uint64_t ran_ns, bool failed, bool slow) noexcept {
-    auto& mine = shard();
-    mine.run_time.record(ran_ns);
-    if (slow) bump(mine.slow);
-    bump(failed ? mine.failed : mine.completed);
+    with_shard([=](shard_type& mine, auto writers) {
+      mine.run_time.record(ran_ns, writers);
+      if (slow) bump(mine.slow, writers);
+      bump(failed ? mine.failed : mine.completed, writers);
+    });
   }
 
   [[nodiscard]] MetricsSnapshot snapshot() const {
@@ -77,12 +76,23 @@ class job_counters {
 
   static constexpr std::size_t shard_count = 16;
 
-  static void bump(counter& which) noexcept { which.fetch_add(1, std::memory_order_release); }
+  template <class Writers>
+  static void bump(counter& which, Writers) noexcept {
+    add(which, 1, std::memory_order_release, Writers());
+  }
   static std::uint64_t read(const counter& which) noexcept {
     return which.load(std::memory_order_acquire);
   }
 
-  [[nodiscard]] shard_type& shard() noexcept { return shards_[this_thread_number() % shard_count]; }
+  template <class Count>
+  void with_shard(Count count) noexcept {
+    const std::size_t thread = this_thread_number();
+    if (thread < shard_count - 1) {
+      count(shards_[thread], one_writer());
+    } else {
+      count(shards_[shard_count - 1], many_writers());
+    }
+  }
 
   std::array<shard_type, shard_count> shards_{};
 };

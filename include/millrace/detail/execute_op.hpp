@@ -5,6 +5,7 @@
 namespace millrace::detail {
 
 // execute: the callable, as it is.
-template <class F> using execute_body = once<F>;
+template <class F>
+using execute_body = once<F>;
 
 }  // namespace millrace::detail

@@ -5,12 +5,15 @@
 #include <asio/associated_executor.hpp>
 #include <asio/dispatch.hpp>
 #include <asio/execution/context.hpp>
+#include <asio/execution/outstanding_work.hpp>
 #include <asio/execution_context.hpp>
-#include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <asio/prefer.hpp>
+#include <asio/query.hpp>
 #include <asio/thread_pool.hpp>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,11 +32,13 @@ namespace millrace::detail {
 // --- Memory
 // ---------------------------------------------------------------------------------------
 
-template <class Allocator> struct or_cached {
+template <class Allocator>
+struct or_cached {
   using type = Allocator;
   static const Allocator& from(const Allocator& allocator) noexcept { return allocator; }
 };
-template <class T> struct or_cached<std::allocator<T>> {
+template <class T>
+struct or_cached<std::allocator<T>> {
   using type = cached_allocator<T>;
   static type from(const std::allocator<T>&) noexcept { return {}; }
 };
@@ -50,7 +55,8 @@ template <class Handler>
 
 // The sole owner of an operation, which lies in memory from its handler's allocator. Operation
 // has a member `handler()`.
-template <class Operation> class operation_ptr {
+template <class Operation>
+class operation_ptr {
  public:
   using handler_type = typename Operation::handler_type;
 
@@ -155,7 +161,8 @@ class inbox_service final : public asio::execution_context::service, public inbo
     std::atomic<bool> used_{false};
   };
 
-  template <class T> struct turn_allocator {
+  template <class T>
+  struct turn_allocator {
     using value_type = T;
     turn_memory* memory;
 
@@ -198,7 +205,8 @@ class inbox_service final : public asio::execution_context::service, public inbo
 enum class delivery { now_or_later, later };
 
 // What is handed to an executor: completes the job when called, drops it when dropped.
-template <class Allocator> class completion {
+template <class Allocator>
+class completion {
  public:
   using allocator_type = Allocator;
 
@@ -220,14 +228,22 @@ template <class Allocator> class completion {
   Allocator allocator_;
 };
 
+// The same executor, counted as work of its context: run() doesn't return before it is gone.
+template <class Executor>
+using tracked_executor = std::decay_t<decltype(asio::prefer(
+    std::declval<const Executor&>(), asio::execution::outstanding_work.tracked))>;
+
 // An operation's way back to its handler, which also keeps the handler's context running. This one
 // goes through any executor there is: one function object per job.
-template <class Executor> class way_back_by_executor {
+template <class Executor>
+class way_back_by_executor {
  public:
-  explicit way_back_by_executor(const Executor& executor) : work_(executor) {}
+  way_back_by_executor(const Executor& executor, std::chrono::nanoseconds /*look_out*/)
+      : executor_(asio::prefer(executor, asio::execution::outstanding_work.tracked)) {}
 
-  template <class Allocator> void deliver(job& done, delivery when, const Allocator& allocator) {
-    const Executor executor = work_.get_executor();  // the job may be gone before the call returns
+  template <class Allocator>
+  void deliver(job& done, delivery when, const Allocator& allocator) {
+    const auto executor = executor_;  // the job may be gone before the call returns
     if (when == delivery::later) {
       asio::post(executor, completion<Allocator>(done, allocator));
     } else {
@@ -236,38 +252,41 @@ template <class Executor> class way_back_by_executor {
   }
 
  private:
-  asio::executor_work_guard<Executor> work_;
+  tracked_executor<Executor> executor_;
 };
 
 // Through the inbox of a context, for its own executors, which say no more than "on one of my
 // threads".
-template <class Context> class way_back_by_inbox {
+template <class Context>
+class way_back_by_inbox {
  public:
   using executor_type = typename Context::executor_type;
 
-  explicit way_back_by_inbox(const executor_type& executor)
-      : work_(executor),
+  way_back_by_inbox(const executor_type& executor, std::chrono::nanoseconds look_out)
+      : executor_(asio::prefer(executor, asio::execution::outstanding_work.tracked)),
         inbox_(&inbox_service<Context>::of(
             static_cast<Context&>(asio::query(executor, asio::execution::context)))) {
-    inbox_->expect();
+    inbox_->expect(look_out);
   }
   way_back_by_inbox(way_back_by_inbox&& other) noexcept
-      : work_(std::move(other.work_)), inbox_(std::exchange(other.inbox_, nullptr)) {}
+      : executor_(std::move(other.executor_)), inbox_(std::exchange(other.inbox_, nullptr)) {}
   way_back_by_inbox& operator=(way_back_by_inbox&&) = delete;
   ~way_back_by_inbox() {
     if (inbox_ != nullptr) inbox_->received();
   }
 
-  template <class Allocator> void deliver(job& done, delivery, const Allocator&) noexcept {
+  template <class Allocator>
+  void deliver(job& done, delivery, const Allocator&) noexcept {
     inbox_->publish(done);
   }
 
  private:
-  asio::executor_work_guard<executor_type> work_;
+  tracked_executor<executor_type> executor_;
   inbox* inbox_;
 };
 
-template <class Executor> class way_back : public way_back_by_executor<Executor> {
+template <class Executor>
+class way_back : public way_back_by_executor<Executor> {
   using way_back_by_executor<Executor>::way_back_by_executor;
 };
 template <>
@@ -279,26 +298,35 @@ class way_back<asio::thread_pool::executor_type> : public way_back_by_inbox<asio
   using way_back_by_inbox::way_back_by_inbox;
 };
 
-// What coroutines have: any executor, mostly an io_context's.
-template <> class way_back<asio::any_io_executor> {
+// What coroutines have: any executor, mostly an io_context's. The other ones lie apart, so that
+// they don't make every operation a cache line longer.
+template <>
+class way_back<asio::any_io_executor> {
  public:
-  explicit way_back(const asio::any_io_executor& executor) : way_(choose(executor)) {}
+  way_back(const asio::any_io_executor& executor, std::chrono::nanoseconds look_out)
+      : way_(choose(executor, look_out)) {}
 
-  template <class Allocator> void deliver(job& done, delivery when, const Allocator& allocator) {
-    std::visit([&](auto& way) { way.deliver(done, when, allocator); }, way_);
+  template <class Allocator>
+  void deliver(job& done, delivery when, const Allocator& allocator) {
+    if (auto* const direct = std::get_if<by_inbox>(&way_)) {
+      direct->deliver(done, when, allocator);
+    } else {
+      std::get<other>(way_)->deliver(done, when, allocator);
+    }
   }
 
  private:
   using by_inbox = way_back_by_inbox<asio::io_context>;
   using by_executor = way_back_by_executor<asio::any_io_executor>;
-  using either = std::variant<by_inbox, by_executor>;
+  using other = std::unique_ptr<by_executor>;
+  using either = std::variant<by_inbox, other>;
 
-  static either choose(const asio::any_io_executor& executor) {
+  static either choose(const asio::any_io_executor& executor, std::chrono::nanoseconds look_out) {
     // The type must be asked for: target() of Asio 1.22 casts whatever there is.
     if (executor.target_type() == typeid(by_inbox::executor_type)) {
-      return by_inbox(*executor.target<by_inbox::executor_type>());
+      return by_inbox(*executor.target<by_inbox::executor_type>(), look_out);
     }
-    return by_executor(executor);
+    return std::make_unique<by_executor>(executor, look_out);
   }
 
   either way_;
@@ -309,8 +337,9 @@ using handler_way_back = way_back<asio::associated_executor_t<Handler, Fallback>
 
 template <class Handler, class Fallback>
 [[nodiscard]] handler_way_back<Handler, Fallback> make_way_back(const Handler& handler,
-                                                                const Fallback& fallback) {
-  return handler_way_back<Handler, Fallback>(asio::get_associated_executor(handler, fallback));
+                                                                const Fallback& fallback,
+                                                                std::chrono::nanoseconds look_out) {
+  return {asio::get_associated_executor(handler, fallback), look_out};
 }
 
 }  // namespace millrace::detail

@@ -16,6 +16,11 @@ struct job_batch {
   job* first = nullptr;
   job* last = nullptr;
 
+  [[nodiscard]] static job_batch of(job& one) noexcept {
+    one.next = nullptr;  // it may still name its neighbour of the batch that it came with
+    return {&one, &one};
+  }
+
   [[nodiscard]] bool empty() const noexcept { return first == nullptr; }
 
   void append(job& one) noexcept {
@@ -31,7 +36,8 @@ struct job_batch {
 // the ready list of a priority empty takes the whole stack and turns it round, batch by batch; all
 // consumers take one job at a time from the ready list, so what one of them has fetched is open to
 // the others. Producers and consumers share no cache line but the stack's head.
-template <std::size_t Priorities> class handoff_queue {
+template <std::size_t Priorities>
+class handoff_queue {
  public:
   // True if this made the stack of its priority non-empty: whoever does must see to it that a
   // consumer looks. `before_first` is called before a push that may be such a one can be seen.

@@ -37,11 +37,24 @@ struct histogram_scale {
   }
 };
 
-// Filled by several threads, read by any.
+// Whether a counter has one thread that writes it, and any number that read it, or several.
+struct one_writer {};
+struct many_writers {};
+
+inline void add(std::atomic<std::uint64_t>& to, std::uint64_t value, std::memory_order order,
+                one_writer) noexcept {
+  to.store(to.load(std::memory_order_relaxed) + value, order);
+}
+inline void add(std::atomic<std::uint64_t>& to, std::uint64_t value, std::memory_order order,
+                many_writers) noexcept {
+  to.fetch_add(value, order);
+}
+
 class histogram {
  public:
-  void record(std::uint64_t nanoseconds) noexcept {
-    counts_[histogram_scale::bucket(nanoseconds)].fetch_add(1, std::memory_order_relaxed);
+  template <class Writers>
+  void record(std::uint64_t nanoseconds, Writers writers) noexcept {
+    add(counts_[histogram_scale::bucket(nanoseconds)], 1, std::memory_order_relaxed, writers);
     std::uint64_t max = max_.load(std::memory_order_relaxed);
     while (nanoseconds > max &&
            !max_.compare_exchange_weak(max, nanoseconds, std::memory_order_relaxed)) {

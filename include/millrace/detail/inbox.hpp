@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include "millrace/detail/consumers.hpp"
 #include "millrace/detail/handoff_queue.hpp"
 #include "millrace/detail/job.hpp"
+#include "millrace/detail/turn_scope.hpp"
 
 namespace millrace::detail {
 
@@ -32,8 +34,14 @@ class inbox {
   inbox(const inbox&) = delete;
   inbox& operator=(const inbox&) = delete;
 
-  // Loop's thread: an operation that will come back here was started; and is done with.
-  void expect() noexcept { out_.fetch_add(1, std::memory_order_relaxed); }
+  // Loop's thread: an operation that will come back here was started; and is done with. `look_out`
+  // is how long the loop may look out for it, see `turn`.
+  void expect(std::chrono::nanoseconds look_out) noexcept {
+    out_.fetch_add(1, std::memory_order_relaxed);
+    if (look_out_.load(std::memory_order_relaxed) != look_out.count()) {
+      look_out_.store(look_out.count(), std::memory_order_relaxed);
+    }
+  }
   void received() noexcept { out_.fetch_sub(1, std::memory_order_release); }
 
   // Any thread: `done` is ready for its handler.
@@ -41,7 +49,7 @@ class inbox {
     // Whoever may have to call is counted before others can see the job: close() must not let the
     // inbox go while that call is still to come.
     bool may_call = false;
-    const bool first = queue_.push({&done, &done}, 0, [&] {
+    const bool first = queue_.push(job_batch::of(done), 0, [&] {
       if (!may_call) publishers_.fetch_add(1);
       may_call = true;
     });
@@ -54,18 +62,17 @@ class inbox {
 
   // On one of the context's threads, as asked for by `call`. Throws what a handler throws; the rest
   // is left to the next turn.
+  //
+  // A turn that ends while jobs are still out asks for the next one itself, for a little while
+  // after the last job came in: the loop polls its sockets and timers in between instead of going
+  // to sleep, and no worker has to wake it.
   void turn() {
-    const struct at_end {
-      inbox& self;
-      ~at_end() {
-        self.who_.left();
-        if (!self.queue_.empty() && self.who_.want_another()) self.call_(self);
-      }
-    } leave{*this};
-    who_.arrived();
     using ask = handoff_queue<1>::ask;
-    for (int i = 0; i < most_per_turn; ++i) {
-      const auto next = queue_.take(i == 0 ? ask::ready_and_stacks : ask::ready);
+    const turn_scope scope;
+    at_end leave{*this};
+    who_.arrived();
+    for (; leave.completed < most_per_turn; ++leave.completed) {
+      const auto next = queue_.take(leave.completed == 0 ? ask::ready_and_stacks : ask::ready);
       if (next.one == nullptr) return;
       if (next.more && who_.want_another()) call_(*this);
       next.one->perform(job::step::complete);
@@ -86,6 +93,28 @@ class inbox {
   }
 
  private:
+  struct at_end {
+    inbox& self;
+    int completed = 0;
+
+    ~at_end() {
+      if (self.may_look_on(completed != 0) && self.who_.come_again_alone()) {
+        self.call_(self);
+        return;
+      }
+      self.who_.left();
+      if (!self.queue_.empty() && self.who_.want_another()) self.call_(self);
+    }
+  };
+
+  [[nodiscard]] bool may_look_on(bool something_came) noexcept {
+    const std::int64_t look_out = look_out_.load(std::memory_order_relaxed);
+    if (look_out == 0 || out_.load(std::memory_order_relaxed) == 0) return false;
+    const std::int64_t now = std::chrono::steady_clock::now().time_since_epoch().count();
+    if (something_came) look_until_.store(now + look_out, std::memory_order_relaxed);
+    return now < look_until_.load(std::memory_order_relaxed);
+  }
+
   void wake_close() noexcept {
     const std::lock_guard lock(closing_mutex_);
     published_.notify_one();
@@ -98,7 +127,10 @@ class inbox {
   std::atomic<bool> closing_{false};
   std::mutex closing_mutex_;
   std::condition_variable published_;
-  alignas(64) std::atomic<std::size_t> out_{0};  // the loop's threads only
+  // The loop's threads only.
+  alignas(64) std::atomic<std::size_t> out_{0};
+  std::atomic<std::int64_t> look_out_{0};    // nanoseconds
+  std::atomic<std::int64_t> look_until_{0};  // of the steady clock
 };
 
 }  // namespace millrace::detail

@@ -9,7 +9,8 @@ namespace millrace::detail {
 
 // install: the callable inside an isolated region, so that its parallel algorithms spread over the
 // workers while its waits take up nothing of any other job.
-template <class F> class install_body {
+template <class F>
+class install_body {
  public:
   using result_type = typename once<F>::result_type;
 

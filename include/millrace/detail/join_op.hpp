@@ -14,7 +14,8 @@ namespace millrace::detail {
 
 // join: all callables at once, the first on this worker, the others for whoever is free. Each
 // keeps its own outcome, so a throw in one stops none of the others.
-template <class... Fs> class join_body {
+template <class... Fs>
+class join_body {
  public:
   using result_type = std::tuple<
       std::conditional_t<std::is_void_v<job_result_t<Fs>>, std::monostate, job_result_t<Fs>>...>;
@@ -24,7 +25,8 @@ template <class... Fs> class join_body {
   result_type operator()() { return run(std::index_sequence_for<Fs...>()); }
 
  private:
-  template <std::size_t... I> result_type run(std::index_sequence<I...>) {
+  template <std::size_t... I>
+  result_type run(std::index_sequence<I...>) {
     std::tuple<job_result<job_result_t<Fs>>...> results;
     arena::isolate([&] {
       fork_group others;
@@ -45,7 +47,10 @@ template <class... Fs> class join_body {
     }
   }
 
-  template <class T> static T take(job_result<T>&& result) { return std::move(result).get(); }
+  template <class T>
+  static T take(job_result<T>&& result) {
+    return std::move(result).get();
+  }
   static std::monostate take(job_result<void>&& result) {
     std::move(result).get();
     return {};

@@ -25,9 +25,9 @@ class operation final : public job {
   operation(Core& core, Body&& body, Handler&& handler, const Fallback& fallback)
       : job(&operation::act),
         core_(core),
-        back_(make_way_back(handler, fallback)),
-        handler_(std::move(handler)),
-        body_(std::move(body)) {}
+        body_(std::move(body)),
+        back_(make_way_back(handler, fallback, core.config().idle_spin)),
+        handler_(std::move(handler)) {}
 
   [[nodiscard]] const Handler& handler() const noexcept { return handler_; }
 
@@ -91,12 +91,13 @@ class operation final : public job {
     std::move(result).deliver(std::move(handler));
   }
 
+  // What the worker touches comes first, next to the job's links: the fewer cache lines travel.
   Core& core_;
-  handler_way_back<Handler, Fallback> back_;
-  Handler handler_;
+  [[no_unique_address]] typename Core::record record_;
   std::optional<Body> body_;
   job_result<typename Body::result_type> result_;
-  [[no_unique_address]] typename Core::record record_;
+  handler_way_back<Handler, Fallback> back_;
+  Handler handler_;
 };
 
 }  // namespace millrace::detail

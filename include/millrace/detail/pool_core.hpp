@@ -16,7 +16,8 @@ namespace millrace::detail {
 
 // What every operation needs of its pool: workers to run on, somebody to tell, and a count that
 // keeps the pool alive until it has ended.
-template <InstrumentationPolicy Instrumentation> class pool_core {
+template <InstrumentationPolicy Instrumentation>
+class pool_core {
  public:
   using record = typename Instrumentation::record;
   static constexpr std::size_t normal_priority = static_cast<std::size_t>(Priority::normal);

@@ -9,9 +9,11 @@ namespace millrace::detail {
 
 // What the pool's executor is given: a function object without a completion. One that throws ends
 // the program, as on asio::thread_pool: there is nobody to hand the exception to.
-template <class Core, class F> class posted_op final : public job {
+template <class Core, class F>
+class posted_op final : public job {
  public:
-  template <class G> static void start(Core& core, G&& f) {
+  template <class G>
+  static void start(Core& core, G&& f) {
     posted_op& self = *std::make_unique<posted_op>(core, std::forward<G>(f)).release();
     core.submit(self, self.record_);
   }

@@ -7,9 +7,12 @@
 #include "millrace/detail/arena.hpp"
 #include "millrace/detail/consumers.hpp"
 #include "millrace/detail/handoff_queue.hpp"
+#include "millrace/detail/held_jobs.hpp"
 #include "millrace/detail/job.hpp"
 #include "millrace/detail/outstanding.hpp"
 #include "millrace/detail/spin_lock.hpp"
+#include "millrace/detail/thread_number.hpp"
+#include "millrace/detail/turn_scope.hpp"
 
 namespace millrace::detail {
 
@@ -19,7 +22,7 @@ namespace millrace::detail {
 // for more for a little while (`idle_spin`), and leaves the arena. One call brings one worker; each
 // worker that takes a job and sees more calls the next one, until all are in. Jobs are never tasks
 // of oneTBB, so no worker that waits inside one job can pick up another.
-class pump {
+class pump final : private turn_scope::holder {
  public:
   static constexpr std::size_t priorities = 3;
 
@@ -36,10 +39,48 @@ class pump {
 
   // Any thread. 0 is the highest priority.
   void submit(job& one, std::size_t priority) noexcept {
-    // The job may have run, and the pool may be gone, before this returns; but not while it may
+    if (turn_scope* const turn = turn_scope::current()) {
+      if (priority == normal && hold_back(one, *turn)) return;
+      if (turn->held_by() == this) push_held();  // first come, first served
+    }
+    push(job_batch::of(one), priority);
+  }
+
+ private:
+  static constexpr std::size_t normal = 1;
+
+  // Holds a job back until the end of the turn, if that doesn't make it wait: while every worker is
+  // busy, or one of them is looking for work and looks here, too.
+  [[nodiscard]] bool hold_back(job& one, turn_scope& turn) noexcept {
+    if (!who_.will_look()) return false;
+    if (turn.held_by() == nullptr) {
+      turn.hold_for(*this);
+      keep_.add();
+    } else if (turn.held_by() != this) {
+      return false;
+    }
+    held_.append(one, this_thread_number());
+    // A worker that left meanwhile may have looked before this was there to be seen.
+    if (!who_.will_look()) push_held();
+    return true;
+  }
+
+  void push_held() noexcept {
+    if (const job_batch batch = held_.take(this_thread_number()); !batch.empty()) {
+      push(batch, normal);
+    }
+  }
+
+  void end_of_turn() noexcept override {
+    push_held();
+    keep_.release();
+  }
+
+  void push(job_batch batch, std::size_t priority) noexcept {
+    // The jobs may have run, and the pool may be gone, before this returns; but not while it may
     // still have to call a worker.
     bool kept = false;
-    const bool first = queue_.push({&one, &one}, priority, [&] {
+    const bool first = queue_.push(batch, priority, [&] {
       if (!kept) keep_.add();
       kept = true;
     });
@@ -47,7 +88,6 @@ class pump {
     if (kept) keep_.release();
   }
 
- private:
   void call_if_wanted() noexcept {
     if (!who_.want_another()) return;
     keep_.add();
@@ -66,15 +106,25 @@ class pump {
         whom = ask::ready;
       } else {
         whom = ask::ready_and_stacks;
-        if (look_out()) continue;
+        if (fetch_held() || look_out()) continue;
         who_.left();
-        if (queue_.empty() || !who_.come_back()) break;
+        if (nothing_left() || !who_.come_back()) break;
       }
     }
     keep_.release();
   }
 
-  // Spins for a while. True if there may be something.
+  [[nodiscard]] bool fetch_held() noexcept {
+    const job_batch batch = held_.take_any();
+    if (batch.empty()) return false;
+    push(batch, normal);
+    return true;
+  }
+
+  [[nodiscard]] bool nothing_left() noexcept { return queue_.empty() && held_.empty(); }
+
+  // Spins for a while. True if there may be something. The stacks are looked at often, what is held
+  // back seldom: each look takes a cache line away from who is just writing to it.
   [[nodiscard]] bool look_out() noexcept {
     if (idle_spin_ == std::chrono::nanoseconds::zero()) return false;
     who_.coming_again();
@@ -85,6 +135,7 @@ class pump {
         spin_pause();
         found = !queue_.looks_empty();
       }
+      found = found || !held_.empty();
       if (!found && std::chrono::steady_clock::now() >= end) break;
     }
     who_.arrived();
@@ -92,6 +143,7 @@ class pump {
   }
 
   handoff_queue<priorities> queue_;
+  held_jobs held_;
   arena& workers_;
   alignas(64) consumers who_;
   const std::chrono::nanoseconds idle_spin_;

@@ -15,17 +15,20 @@ namespace millrace::detail {
 struct missing_value {
   std::exception_ptr error;
 
-  template <class T> operator T() const {  // NOLINT: implicit, it stands for the value
+  template <class T>
+  operator T() const {  // NOLINT: implicit, it stands for the value
     std::rethrow_exception(error);
   }
 };
 
 // What a job left behind: nothing yet, a value, or what it threw. T is an object type.
-template <class T> class job_result {
+template <class T>
+class job_result {
  public:
   // Runs `body` and keeps what it returns or throws. The value is built in place, so it needs no
   // default and is moved once, into the handler.
-  template <class Body> void capture(Body& body) noexcept {
+  template <class Body>
+  void capture(Body& body) noexcept {
     try {
       state_.template emplace<1>(in_place{body});
     } catch (...) {
@@ -36,7 +39,8 @@ template <class T> class job_result {
   [[nodiscard]] bool failed() const noexcept { return state_.index() == 2; }
 
   // Calls `handler(exception_ptr, T)`.
-  template <class Handler> void deliver(Handler&& handler) && {
+  template <class Handler>
+  void deliver(Handler&& handler) && {
     if (!failed()) {
       std::forward<Handler>(handler)(std::exception_ptr(), std::get<1>(std::move(state_)).value);
     } else if constexpr (std::is_default_constructible_v<T>) {
@@ -54,22 +58,27 @@ template <class T> class job_result {
   }
 
  private:
-  template <class Body> struct in_place {
+  template <class Body>
+  struct in_place {
     Body& body;
   };
-  template <class Body> in_place(Body&) -> in_place<Body>;
+  template <class Body>
+  in_place(Body&) -> in_place<Body>;
 
   struct holder {
-    template <class Body> explicit holder(in_place<Body> from) : value(from.body()) {}
+    template <class Body>
+    explicit holder(in_place<Body> from) : value(from.body()) {}
     T value;
   };
 
   std::variant<std::monostate, holder, std::exception_ptr> state_;
 };
 
-template <> class job_result<void> {
+template <>
+class job_result<void> {
  public:
-  template <class Body> void capture(Body& body) noexcept {
+  template <class Body>
+  void capture(Body& body) noexcept {
     try {
       body();
     } catch (...) {
@@ -79,7 +88,8 @@ template <> class job_result<void> {
 
   [[nodiscard]] bool failed() const noexcept { return error_ != nullptr; }
 
-  template <class Handler> void deliver(Handler&& handler) && {
+  template <class Handler>
+  void deliver(Handler&& handler) && {
     std::forward<Handler>(handler)(std::move(error_));
   }
 

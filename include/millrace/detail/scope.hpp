@@ -30,7 +30,8 @@ class scope_state {
   explicit scope_state(spawn_order order) noexcept : order_(order) {}
 
   // `child` is a noexcept callable, run once.
-  template <class Child> void spawn(Child&& child) {
+  template <class Child>
+  void spawn(Child&& child) {
     if (order_ == spawn_order::lifo) {
       children_.run([this, child = std::forward<Child>(child)]() mutable { run_child(child); });
     } else {
@@ -60,7 +61,8 @@ class scope_state {
   }
 
  private:
-  template <class Child> class queued final : public queued_child {
+  template <class Child>
+  class queued final : public queued_child {
    public:
     template <class C>
     queued(scope_state& scope, C&& child) : scope_(scope), child_(std::forward<C>(child)) {}
@@ -71,7 +73,8 @@ class scope_state {
     Child child_;
   };
 
-  template <class Child> void run_child(Child& child) noexcept {
+  template <class Child>
+  void run_child(Child& child) noexcept {
     const scope_state* const before = std::exchange(running_child_of_, this);
     child();
     running_child_of_ = before;

@@ -13,7 +13,8 @@
 namespace millrace::detail {
 
 // execute_scoped: the callable with a scope, and then whatever the scope still has to do.
-template <class F, spawn_order Order> class scoped_body {
+template <class F, spawn_order Order>
+class scoped_body {
  public:
   using result_type = job_value_t<std::invoke_result_t<F&&, Scope&>>;
 

@@ -10,7 +10,8 @@
 namespace millrace::detail {
 
 // execute_sync: a job on the stack of a caller that waits for it.
-template <class Core, class Body> class sync_op final : public job {
+template <class Core, class Body>
+class sync_op final : public job {
  public:
   using result_type = typename Body::result_type;
 

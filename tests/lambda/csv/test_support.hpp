@@ -49,7 +49,8 @@ inline std::string read(const std::string& path) {
 }
 
 // Runs a coroutine on an event loop of its own, and gives its result or throws its exception.
-template <class T> T run(asio::awaitable<T> work) {
+template <class T>
+T run(asio::awaitable<T> work) {
   asio::io_context context{1};
   std::exception_ptr failure;
   std::optional<T> result;
@@ -63,7 +64,8 @@ template <class T> T run(asio::awaitable<T> work) {
 }
 
 // The message of the Error that `call` throws; empty if it throws none.
-template <class Error, class Call> std::string message_of(Call&& call) {
+template <class Error, class Call>
+std::string message_of(Call&& call) {
   try {
     static_cast<void>(call());
   } catch (const Error& error) {

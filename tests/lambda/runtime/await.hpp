@@ -15,7 +15,8 @@ namespace lambda::testing {
 
 /// Runs `context` until `work` is done; its result or exception. Throws when it isn't done after
 /// half a minute, so that a test which waits for something that never comes ends.
-template <class T> T await(asio::io_context& context, asio::awaitable<T> work) {
+template <class T>
+T await(asio::io_context& context, asio::awaitable<T> work) {
   using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
   std::optional<Value> value;
   std::exception_ptr failure;

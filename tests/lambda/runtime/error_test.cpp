@@ -18,11 +18,13 @@ struct bad_row2 : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-template <class T> struct Wrong : std::runtime_error {
+template <class T>
+struct Wrong : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-template <class E> ErrorReport report_of(E error) {
+template <class E>
+ErrorReport report_of(E error) {
   return describe(std::make_exception_ptr(std::move(error)));
 }
 
