@@ -12,21 +12,56 @@
 #include "support/catch.hpp"
 #include "support/counting_allocator.hpp"
 
+// All forms, because a sanitizer's runtime replaces each of them on its own.
 namespace {
+
 std::atomic<long> heap_allocations = 0;
+
+void* counted(std::size_t size, std::size_t alignment = alignof(std::max_align_t)) noexcept {
+  ++heap_allocations;
+  const std::size_t whole = (size + alignment) / alignment * alignment;
+  return std::aligned_alloc(alignment, whole);
 }
+void* counted_or_throw(std::size_t size, std::size_t alignment = alignof(std::max_align_t)) {
+  if (void* memory = counted(size, alignment)) return memory;
+  throw std::bad_alloc();
+}
+
+}  // namespace
 
 // g++ takes these for one half of a pair each.
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 void* operator new(std::size_t size) {
-  ++heap_allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
+  return counted_or_throw(size);
+}
+void* operator new[](std::size_t size) {
+  return counted_or_throw(size);
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return counted(size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return counted(size);
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return counted_or_throw(size, static_cast<std::size_t>(alignment));
 }
 void operator delete(void* memory) noexcept {
   std::free(memory);
 }
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
 void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
   std::free(memory);
 }
 

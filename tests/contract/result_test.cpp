@@ -3,6 +3,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <type_traits>
 
 #include "millrace/compute_pool.hpp"
@@ -101,24 +102,33 @@ TEST_CASE("an exception arrives with its own type, and the pool goes on [P3]") {
   }(pool));
 }
 
-TEST_CASE("captures are destroyed before the completion can be seen [P8]") {
+TEST_CASE("captures are destroyed on the worker, before the completion can be seen [P8]") {
   ComputePool pool{{.threads = 2}};
   test::run([](ComputePool<>& p) -> asio::awaitable<void> {
+    const auto loop = std::this_thread::get_id();
     for (int i = 0; i < 200; ++i) {
-      // Named, because g++ 12 destroys a temporary of a co_await expression twice.
       std::atomic<bool> alive = true;
-      auto returns =
-          [held = std::make_shared<test::AtEnd<std::function<void()>>>([&] { alive = false; })] {};
+      std::atomic<std::thread::id> destroyed_on = loop;
+      const auto watch = [&] {
+        return std::make_shared<test::AtEnd<std::function<void()>>>([&] {
+          destroyed_on = std::this_thread::get_id();
+          alive = false;
+        });
+      };
+      // Named, because g++ 12 destroys a temporary of a co_await expression twice.
+      auto returns = [held = watch()] {};
       co_await p.execute(std::move(returns));
       REQUIRE_FALSE(alive);
+      REQUIRE(destroyed_on.load() != loop);
       alive = true;
-      auto throws = [held = std::make_shared<test::AtEnd<std::function<void()>>>(
-                         [&] { alive = false; })] { throw 1; };
+      destroyed_on = loop;
+      auto throws = [held = watch()] { throw 1; };
       try {
         co_await p.execute(std::move(throws));
       } catch (int) {
       }
       REQUIRE_FALSE(alive);
+      REQUIRE(destroyed_on.load() != loop);
     }
   }(pool));
 }

@@ -37,7 +37,7 @@ class block_cache {
         return;
       }
     }
-    ::operator delete(memory, rounded(bytes), alignment);
+    ::operator delete(memory, alignment);
   }
 
   block_cache(const block_cache&) = delete;
@@ -58,7 +58,7 @@ class block_cache {
     for (std::size_t i = 0; i < shelves_.size(); ++i) {
       while (block* const first = shelves_[i].first) {
         shelves_[i].first = first->next;
-        ::operator delete(first, (i + 1) * unit, alignment);
+        ::operator delete(first, alignment);
       }
     }
   }

@@ -1,0 +1,97 @@
+"""The targets of the design, section 7, that concern the hop."""
+
+from dataclasses import dataclass
+
+from results import spread
+
+POOLS = ["thread_pool-co_spawn", "thread_pool-post"]
+
+
+MISSING = "nothing: not measured"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    what: str
+    have: str  # "1.23x", or why there is no number
+    want: str
+    ok: bool
+
+    def line(self):
+        if self.ok:
+            return f"ok     {self.what}: {self.have} (want {self.want})"
+        return f"short: {self.what}: have {self.have}, want {self.want}"
+
+
+def verdicts(results):
+    """One for each target, in the design's order."""
+    no_rust = f"nothing: not available ({results.about.get('rust')})"
+
+    def at_least(what, ratio, want, why=MISSING):
+        return compare(what, ratio, want, ">=", lambda have: have >= want, why)
+
+    def at_most(what, ratio, want, why=MISSING):
+        return compare(what, ratio, want, "<=", lambda have: have <= want, why)
+
+    def compare(what, ratio, want, sign, good, why):
+        if ratio is None:
+            return Verdict(what, why, f"{sign} {want:g}x", False)
+        have = f"{ratio.median:.3g}x [{ratio.q1:.3g} - {ratio.q3:.3g}]"
+        return Verdict(what, have, f"{sign} {want:g}x", good(ratio.median))
+
+    rust_why = MISSING if results.about.get("rust") == "available" else no_rust
+    for n in (64, 1024):
+        for rival, name, want, why in (("tokio_rayon", "Tokio+Rayon", 2, rust_why),
+                                       (POOLS, "the better way on asio::thread_pool", 3, MISSING),
+                                       ("naive", "naive enqueue+post", 4, MISSING)):
+            yield at_least(f"throughput, {n} in flight, against {name}",
+                           results.ratio("throughput", 1, n, "time per job", rival, "millrace"),
+                           want, why)
+    yield at_most("latency p50, one at a time, against the best of these",
+                  results.ratio("latency", 1, 1, "p50", "millrace",
+                                ["tokio_rayon", *POOLS, "naive"]), 0.7, rust_why)
+    for workers in (1, 2):
+        yield at_most(f"timer lateness p99, {workers} busy worker(s), against the idle loop",
+                      results.ratio("timer", workers, 0, "late p99", "millrace", "idle_loop"), 2)
+    for problem in ("parallel_for", "parallel_reduce"):
+        for workers in (1, 2):
+            yield at_least(f"install with {problem}, {workers} worker(s), speed of raw oneTBB's",
+                           results.ratio(problem, workers, 1, "time", "onetbb", "millrace"), 0.98)
+    for rival, name, most in (("millrace-deferred", "deferred", 0),
+                              ("millrace", "use_awaitable", 1)):
+        for n in (1, 64):
+            got = results.spread("allocations", rival, 1, n, "allocations")
+            yield Verdict(f"allocations per job, {name}, {n} in flight",
+                          MISSING if got is None else f"{got.median:.4g}",
+                          f"<= {most}" if most else "0",
+                          got is not None and got.median <= most)
+    got = results.spread("idle", "millrace", 2, 0, "CPU")
+    yield Verdict("CPU of an idle pool", MISSING if got is None else f"{got.median:.3g} % of a core",
+                  "< 0.1 %", got is not None and got.median < 0.1)
+    for n in (64, 1024):
+        yield at_most(f"default metrics, {n} in flight, against NoMetrics",
+                      results.ratio("metrics", 1, n, "time per job", "millrace",
+                                    "millrace-no_metrics"), 1.1)
+    yield at_most("compile time, against the same by hand", compile_ratio(results), 1.25)
+
+
+def compile_ratio(results, above="uses millrace", below="by hand"):
+    times = results.about.get("compile_seconds")
+    if not times:
+        return None
+    return spread([a / b for a, b in zip(times[above], times[below])])
+
+
+def report(results, partly):
+    """Prints all, or if measured only in part what there is; the number that fall short."""
+    short = 0
+    for verdict in verdicts(results):
+        if partly and verdict.have == MISSING:
+            continue
+        print(verdict.line())
+        short += not verdict.ok
+    disturbed, steps = results.disturbed()
+    if disturbed:
+        print(f"note:  {disturbed} of {steps} measurements that count were disturbed, by other "
+              "processes or by cores that moved")
+    return short

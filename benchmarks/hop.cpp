@@ -1,0 +1,14 @@
+#include "problems/problems.hpp"
+#include "support/report.hpp"
+
+int main(int argc, char** argv) {
+  bench::suite all;
+  bench::add_calibration(all);
+  bench::add_latency(all);
+  bench::add_throughput(all);
+  bench::add_isolated(all);
+  bench::add_timer(all);
+  bench::add_parallel(all);
+  bench::add_idle(all);
+  return bench::run_main(argc, argv, all);
+}
