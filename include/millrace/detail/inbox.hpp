@@ -102,8 +102,9 @@ class inbox {
         self.call_(self);
         return;
       }
+      // Without a last look: any number of turns may be inside, so whoever adds to an empty stack
+      // calls one unless one is coming, and what this turn leaves ready it has called one for.
       self.who_.left();
-      if (!self.queue_.empty() && self.who_.want_another()) self.call_(self);
     }
   };
 
