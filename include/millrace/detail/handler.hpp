@@ -29,8 +29,7 @@
 // The one file in detail/ that names Asio: what an operation needs to know about its handler.
 namespace millrace::detail {
 
-// --- Memory
-// ---------------------------------------------------------------------------------------
+// --- Memory ---
 
 template <class Allocator>
 struct or_cached {
@@ -108,8 +107,7 @@ class operation_ptr {
   Operation* operation_;
 };
 
-// --- Contexts with an inbox
-// -----------------------------------------------------------------------
+// --- Contexts with an inbox ---
 
 // Counts inboxes that have gone, so that a thread may remember the one it used last.
 inline std::atomic<std::uint64_t> gone_inboxes{0};
@@ -197,8 +195,7 @@ class inbox_service final : public asio::execution_context::service, public inbo
   turn_memory memory_;
 };
 
-// --- Ways back
-// ------------------------------------------------------------------------------------
+// --- Ways back ---
 
 // Whether the completion may run right here. It may on a worker, once the job is done; inside the
 // initiating function it must not.
