@@ -19,8 +19,8 @@ class Job final : public millrace::detail::job {
 
  private:
   static void act(job& base, step which) {
-    auto& self = static_cast<Job&>(base);
-    if (self.action_) self.action_(which);
+    const action last = static_cast<Job&>(base).action_;  // which may end the job's life
+    if (last) last(which);
   }
 
   int number_;

@@ -25,33 +25,51 @@ struct Pumped {
   detail::pump pump;
 };
 
+// One worker, kept busy by a first job, and jobs behind it that write down in which order they ran.
+class Behind {
+ public:
+  explicit Behind(int expected) : done_(expected) {
+    pumped_.pump.submit(blocker_, 1);
+    blocked_.wait();
+  }
+
+  void submit(int number, std::size_t priority = 1) {
+    test::Job& next = jobs_.emplace_back(number, [this, number](step) {
+      order_.push_back(number);
+      done_.count_down();
+    });
+    pumped_.pump.submit(next, priority);
+  }
+
+  // Lets the worker go on, and gives the order in which it ran what was expected.
+  std::vector<int> order() {
+    release_.count_down();
+    done_.wait();
+    return order_;
+  }
+
+ private:
+  std::latch blocked_{1};
+  std::latch release_{1};
+  std::latch done_;
+  std::vector<int> order_;
+  test::Job blocker_{0, [this](step) {
+                       blocked_.count_down();
+                       release_.wait();
+                     }};
+  std::deque<test::Job> jobs_;
+  Pumped pumped_{1};
+};
+
 }  // namespace
 
-TEST_CASE("one worker runs jobs in order, by priority") {
-  Pumped pumped(1);
-  std::latch blocked(1);
-  std::latch release(1);
-  std::latch done(4);
-  std::vector<int> order;
-  std::deque<test::Job> jobs;
-  pumped.pump.submit(jobs.emplace_back(0,
-                                       [&](step) {
-                                         blocked.count_down();
-                                         release.wait();
-                                       }),
-                     1);
-  blocked.wait();
-  for (const int priority : {2, 1, 0, 1}) {
-    pumped.pump.submit(jobs.emplace_back(0,
-                                         [&, priority](step) {
-                                           order.push_back(priority);
-                                           done.count_down();
-                                         }),
-                       static_cast<std::size_t>(priority));
-  }
-  release.count_down();
-  done.wait();
-  CHECK(order == std::vector{0, 1, 1, 2});
+TEST_CASE("one worker runs jobs by priority, then in order") {
+  Behind behind(4);
+  behind.submit(22, 2);
+  behind.submit(11, 1);
+  behind.submit(0, 0);
+  behind.submit(12, 1);
+  CHECK(behind.order() == std::vector{0, 11, 12, 22});
 }
 
 TEST_CASE("a job submitted while the last worker goes to sleep is not lost [P24]") {
@@ -71,68 +89,26 @@ TEST_CASE("a job submitted while the last worker goes to sleep is not lost [P24]
 }
 
 TEST_CASE("what a turn holds back is taken by a worker that runs dry, before the turn ends") {
-  Pumped pumped(1);
-  std::latch blocked(1);
-  std::latch release(1);
-  std::latch done(3);
-  std::vector<int> order;
-  std::deque<test::Job> jobs;
-  pumped.pump.submit(jobs.emplace_back(0,
-                                       [&](step) {
-                                         blocked.count_down();
-                                         release.wait();
-                                       }),
-                     1);
-  blocked.wait();
+  Behind behind(3);
   const detail::turn_scope turn;
-  for (int i = 0; i < 3; ++i) {
-    pumped.pump.submit(jobs.emplace_back(0,
-                                         [&, i](step) {
-                                           order.push_back(i);
-                                           done.count_down();
-                                         }),
-                       1);
-  }
-  release.count_down();
-  done.wait();  // for ever, if they had to wait for the end of the turn
-  CHECK(order == std::vector{0, 1, 2});
+  for (int i = 0; i < 3; ++i) behind.submit(i);
+  // For ever, if they had to wait for the end of the turn.
+  CHECK(behind.order() == std::vector{0, 1, 2});
 }
 
 TEST_CASE("what a turn holds back is pushed at its end, in order and before what comes later") {
-  Pumped pumped(1);
-  std::latch blocked(1);
-  std::latch release(1);
-  std::latch done(4);
-  std::vector<int> order;
-  std::deque<test::Job> jobs;
-  pumped.pump.submit(jobs.emplace_back(0,
-                                       [&](step) {
-                                         blocked.count_down();
-                                         release.wait();
-                                       }),
-                     1);
-  blocked.wait();
-  const auto submit = [&](int i) {
-    pumped.pump.submit(jobs.emplace_back(0,
-                                         [&, i](step) {
-                                           order.push_back(i);
-                                           done.count_down();
-                                         }),
-                       1);
-  };
+  Behind behind(4);
   {
     const detail::turn_scope turn;
-    submit(0);
-    submit(1);
+    behind.submit(0);
+    behind.submit(1);
     {
       const detail::turn_scope inner;  // a loop run from a handler
-      submit(2);
+      behind.submit(2);
     }
   }
-  submit(3);
-  release.count_down();
-  done.wait();
-  CHECK(order == std::vector{0, 1, 2, 3});
+  behind.submit(3);
+  CHECK(behind.order() == std::vector{0, 1, 2, 3});
 }
 
 TEST_CASE("submissions from turns of several threads are all run") {
