@@ -17,6 +17,9 @@
  *                         somebody will look
  *   -DFORGET_HELD         with HOLD: a consumer that leaves doesn't look at what is held back
  *
+ * -DINBOX: consumers are turns of a loop. Any number may be inside; a turn doesn't search, though it may
+ * ask for another; and it leaves without a last look.
+ *
  * -DHOLD: producers hold jobs back (detail/held_jobs.hpp) and never push them at the end of a turn, as
  * if that turn's last handler waited for them: consumers must find them all the same.
  */
@@ -40,11 +43,18 @@ byte done = 0;      /* jobs that were run */
 byte held = 0;     /* jobs that are held back */
 byte blocked = 0;  /* consumers inside a job that doesn't end before all jobs run at once */
 
+#ifdef INBOX
+#define ROOM true
+#define NO_LAST_LOOK
+#else
+#define ROOM (inside < CONSUMERS)
+#endif
+
 /* want_another: one compare-exchange */
 inline want_another() {
   atomic {
     if
-    :: coming == 0 && inside < CONSUMERS -> inside++; coming++; calls++
+    :: coming == 0 && ROOM -> inside++; coming++; calls++
     :: else
     fi
   }
@@ -158,11 +168,13 @@ look:
      fi;
      /* pump::look_out searches for a while, or not at all; inbox::turn may ask for another turn */
      if
+#ifndef INBOX
      :: atomic { coming++ }
         if
         :: SOMETHING_LEFT -> goto arrive
         :: atomic { coming--; just_arrived = true }
         fi
+#endif
      :: atomic { coming == 0 -> coming++; calls++ } -> goto next
      :: skip
      fi;
@@ -181,7 +193,7 @@ look:
         /* come_back: one compare-exchange */
         atomic {
           if
-          :: coming == 0 && inside < CONSUMERS -> inside++; again = true; just_arrived = true
+          :: coming == 0 && ROOM -> inside++; again = true; just_arrived = true
           :: else -> again = false
           fi
         }

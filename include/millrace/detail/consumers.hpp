@@ -5,7 +5,8 @@
 
 namespace millrace::detail {
 
-// Who looks after a queue: pumps after a pool's submissions, drains after a context's completions.
+// Who looks after a queue: workers after a pool's submissions, turns of a loop after a context's
+// completions.
 // Decides when another consumer has to be called in, such that no entry is ever left alone and no
 // call is made for each entry. tests/model/handoff.pml is this protocol, model-checked.
 //
@@ -49,8 +50,9 @@ class consumers {
     return false;
   }
 
-  // Consumer that found nothing. It must look once more afterwards, and if there is something
-  // come back in with `come_back`.
+  // Consumer that found nothing. Where `most` can be reached it must look once more afterwards, and
+  // if there is something come back in with `come_back`: a producer may have called nobody because
+  // of it.
   void left() noexcept { word_.fetch_sub(one_inside); }
 
   // True: inside again. False: others are enough.

@@ -15,8 +15,9 @@ namespace millrace::detail {
 // One asynchronous operation: a job on its way out, its result on the way back.
 //
 // `Body` is what tells the operations apart: a callable with a member type `result_type`, run once
-// on a worker. Ownership is a chain of exactly one: start -> arena -> run -> completion -> handler,
-// so there is exactly one completion, and whoever drops the operation destroys all of it.
+// on a worker. It has one owner at a time: the initiating function, the pump, the worker that runs
+// it, its way back, `complete`. So there is exactly one completion, and whoever drops the operation
+// destroys all of it.
 template <class Core, class Body, class Handler, class Fallback>
 class operation final : public job {
  public:
