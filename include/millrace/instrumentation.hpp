@@ -6,16 +6,22 @@
 
 #include "millrace/config.hpp"
 #include "millrace/detail/counters.hpp"
+#include "millrace/detail/job_streak.hpp"
 #include "millrace/metrics.hpp"
 
 namespace millrace {
 
 /// The default instrumentation: exact counters and two histograms, read by `ComputePool::metrics`.
 ///
-/// Reads the steady clock three times a job. **Thread safety:** all members, from any thread.
+/// Reads the steady clock at most three times a job. A worker that goes straight from one job to
+/// the next reads it once for the end of the one and the start of the other, so `run_time` holds
+/// the few tens of nanoseconds between them. While jobs take less than about 150 ns on average,
+/// the queue wait of one in 16 is measured. Counters, `slow` among them, are always exact.
+///
+/// **Thread safety:** all members, from any thread.
 class ComputeMetrics {
  public:
-  /// What a job carries for this policy: the time of its last step.
+  /// What a job carries for this policy: the time of its last step, or none.
   struct record {
     std::chrono::steady_clock::time_point since{};
   };
@@ -23,14 +29,22 @@ class ComputeMetrics {
   explicit ComputeMetrics(const ComputeConfig& config) : slow_job_(config.slow_job) {}
 
   void submitted(record& job) noexcept {
-    job.since = std::chrono::steady_clock::now();
+    if (counters_->measures_next_wait()) job.since = clock::now();
     counters_->submitted();
   }
 
-  void started(record& job) noexcept { counters_->started(lap(job)); }
+  void started(record& job) noexcept {
+    auto& streak = detail::job_streak::of_this_thread();
+    const auto now = streak.begin(counters_.get()) ? streak.last_end() : clock::now();
+    if (job.since != clock::time_point()) counters_->waited(between(job.since, now));
+    job.since = now;
+    counters_->started();
+  }
 
   void finished(record& job, bool failed) noexcept {
-    const std::uint64_t ran = lap(job);
+    const auto now = clock::now();
+    const std::uint64_t ran = between(job.since, now);
+    detail::job_streak::of_this_thread().end(counters_.get(), now);
     counters_->ended(ran, failed, ran >= static_cast<std::uint64_t>(slow_job_.count()));
   }
 
@@ -38,11 +52,12 @@ class ComputeMetrics {
   [[nodiscard]] MetricsSnapshot snapshot() const { return counters_->snapshot(); }
 
  private:
-  static std::uint64_t lap(record& job) noexcept {
-    const auto now = std::chrono::steady_clock::now();
-    const std::chrono::nanoseconds passed = now - job.since;
-    job.since = now;
-    return static_cast<std::uint64_t>(passed.count());
+  using clock = std::chrono::steady_clock;
+
+  // A job submitted after its predecessor's end and begun at once begins "before" its submission.
+  static std::uint64_t between(clock::time_point from, clock::time_point to) noexcept {
+    const std::chrono::nanoseconds passed = to - from;
+    return passed.count() > 0 ? static_cast<std::uint64_t>(passed.count()) : 0;
   }
 
   std::chrono::nanoseconds slow_job_;

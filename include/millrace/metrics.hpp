@@ -32,7 +32,7 @@ struct MetricsSnapshot {
   std::uint64_t pending = 0;  ///< gauge: submitted, not started
   std::uint64_t active = 0;   ///< gauge: started, not ended
 
-  HistogramSnapshot queue_wait;  ///< from submission to start
+  HistogramSnapshot queue_wait;  ///< from submission to start; a sample while jobs are very short
   HistogramSnapshot run_time;    ///< from start to return or throw
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Model-checks the hand-off protocol with SPIN, and shows that SPIN refutes broken variants of it.
 
-usage: check_model.py MODEL WORK_DIR
+usage: check_model.py MODEL WORK_DIR, MODEL being one of those named below
 """
 import pathlib
 import re
@@ -10,7 +10,8 @@ import subprocess
 import sys
 
 # name, definitions, does it hold?
-VARIANTS = [
+VARIANTS = {
+"handoff": [
     ("2 producers, 2 consumers", ["JOBS=2"], True),
     ("3 producers, 2 consumers", ["PRODUCERS=3", "JOBS=1"], True),
     ("jobs that wait for each other, 2 consumers", ["PRODUCERS=2", "JOBS=1", "RENDEZVOUS"], True),
@@ -18,19 +19,28 @@ VARIANTS = [
      ["PRODUCERS=1", "JOBS=3", "CONSUMERS=3", "RENDEZVOUS"], True),
     ("jobs held back, 2 consumers", ["JOBS=2", "HOLD"], True),
     ("jobs held back, 1 consumer", ["JOBS=3", "CONSUMERS=1", "HOLD"], True),
-    ("turns of a loop, 1 thread", ["JOBS=2", "CONSUMERS=1", "INBOX"], True),
-    ("turns of a loop, 2 threads", ["JOBS=2", "INBOX"], True),
-    ("turns of a loop whose handlers wait for each other, 3 threads",
-     ["PRODUCERS=1", "JOBS=3", "CONSUMERS=3", "INBOX", "RENDEZVOUS"], True),
-    ("broken: a turn that has just arrived asks the ready list only",
-     ["PRODUCERS=1", "JOBS=3", "CONSUMERS=3", "INBOX", "RENDEZVOUS", "ASK_READY_ONLY"], False),
     ("broken: no second look after holding back", ["HOLD", "CONSUMERS=1", "NO_SECOND_LOOK"], False),
     ("broken: what is held back is forgotten", ["HOLD", "CONSUMERS=1", "FORGET_HELD"], False),
     ("broken: no last look after leaving", ["NO_LAST_LOOK"], False),
     ("broken: last look before leaving", ["LEAVE_AFTER_LOOK"], False),
     ("broken: who has just arrived asks the ready list only",
      ["PRODUCERS=1", "JOBS=3", "CONSUMERS=3", "RENDEZVOUS", "ASK_READY_ONLY"], False),
-]
+],
+"inbox": [
+    ("1 thread", ["THREADS=1"], True),
+    ("2 threads", [], True),
+    ("3 workers, 2 threads", ["PRODUCERS=3", "JOBS=1"], True),
+    ("3 workers, 1 thread, turns of one job", ["PRODUCERS=3", "JOBS=2", "THREADS=1", "TURN=1"], True),
+    ("handlers that wait for each other, 3 threads",
+     ["PRODUCERS=1", "JOBS=3", "THREADS=3", "RENDEZVOUS"], True),
+    ("handlers of 3 workers that wait for each other, 3 threads",
+     ["PRODUCERS=3", "JOBS=1", "THREADS=3", "RENDEZVOUS"], True),
+    ("broken: no mark in the place of a link", ["NO_MARK"], False),
+    ("broken: the mark is seen, but nobody called", ["MARK_UNSEEN"], False),
+    ("broken: nobody called for the rest", ["NO_MORE"], False),
+    ("broken: the head is emptied after the last job was taken", ["HEAD_TOO_LATE"], False),
+],
+}
 
 
 def check(model: pathlib.Path, work: pathlib.Path, definitions: list[str]) -> tuple[int, str]:
@@ -55,8 +65,8 @@ def check(model: pathlib.Path, work: pathlib.Path, definitions: list[str]) -> tu
 def main() -> int:
     model, work = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     wrong = 0
-    for name, definitions, holds in VARIANTS:
-        errors, states = check(model, work / "spin", definitions)
+    for name, definitions, holds in VARIANTS[model.stem]:
+        errors, states = check(model, work / model.stem, definitions)
         as_expected = (errors == 0) == holds
         wrong += not as_expected
         outcome = "holds" if errors == 0 else "refuted"

@@ -1,6 +1,6 @@
 /* The protocol by which jobs find a consumer: detail/consumers.hpp with detail/handoff_queue.hpp,
- * as detail/pump.hpp uses it for submissions (consumers are workers, a call is a task of oneTBB)
- * and detail/inbox.hpp for completions (consumers are turns of a loop, a call is a post).
+ * as detail/pump.hpp uses it for submissions: consumers are workers, a call is a task of oneTBB. The way
+ * back is in inbox.pml.
  *
  * PRODUCERS push JOBS jobs each; at most CONSUMERS may be inside. Each atomic step of the code is
  * one atomic step here; what a consumer does under the queue's lock is one step, too.
@@ -16,9 +16,6 @@
  *   -DNO_SECOND_LOOK      with HOLD: a producer that has held a job back doesn't ask again whether
  *                         somebody will look
  *   -DFORGET_HELD         with HOLD: a consumer that leaves doesn't look at what is held back
- *
- * -DINBOX: consumers are turns of a loop. Any number may be inside; a turn doesn't search, though it may
- * ask for another; and it leaves without a last look.
  *
  * -DHOLD: producers hold jobs back (detail/held_jobs.hpp) and never push them at the end of a turn, as
  * if that turn's last handler waited for them: consumers must find them all the same.
@@ -43,12 +40,7 @@ byte done = 0;      /* jobs that were run */
 byte held = 0;     /* jobs that are held back */
 byte blocked = 0;  /* consumers inside a job that doesn't end before all jobs run at once */
 
-#ifdef INBOX
-#define ROOM true
-#define NO_LAST_LOOK
-#else
 #define ROOM (inside < CONSUMERS)
-#endif
 
 /* want_another: one compare-exchange */
 inline want_another() {
@@ -166,16 +158,13 @@ look:
      :: held > 0 -> push_held(); just_arrived = true; goto look
      :: else
      fi;
-     /* pump::look_out searches for a while, or not at all; inbox::turn may ask for another turn */
+     /* pump::look_out searches for a while, or not at all */
      if
-#ifndef INBOX
      :: atomic { coming++ }
         if
         :: SOMETHING_LEFT -> goto arrive
         :: atomic { coming--; just_arrived = true }
         fi
-#endif
-     :: atomic { coming == 0 -> coming++; calls++ } -> goto next
      :: skip
      fi;
 #ifdef LEAVE_AFTER_LOOK
@@ -202,8 +191,7 @@ look:
         :: else
         fi
      :: else
-     fi;
-next: skip
+     fi
   od
 }
 

@@ -16,7 +16,8 @@ TEST_CASE("counts of all threads add up exactly") {
     threads.emplace_back([&] {
       for (int i = 0; i < 1000; ++i) {
         counters->submitted();
-        counters->started(5);
+        counters->waited(5);
+        counters->started();
         counters->ended(7, i % 4 == 0, i % 10 == 0);
       }
     });
@@ -42,7 +43,7 @@ TEST_CASE("no snapshot shows a job ended before it started, nor a counter that f
     while (!stop) {
       counters->submitted();
       std::thread([&] {
-        counters->started(1);
+        counters->started();
         counters->ended(1, false, false);
       }).join();
     }
@@ -59,4 +60,23 @@ TEST_CASE("no snapshot shows a job ended before it started, nor a counter that f
   }
   stop = true;
   writer.join();
+}
+
+TEST_CASE("waits are measured one by one, and one in 16 while jobs take no time") {
+  const auto counters = std::make_unique<job_counters>();
+  const auto measured = [&](std::uint64_t ran_ns, int jobs) {
+    int count = 0;
+    for (int i = 0; i < jobs; ++i) {
+      if (counters->measures_next_wait()) ++count;
+      counters->submitted();
+      counters->started();
+      counters->ended(ran_ns, false, false);
+    }
+    return count;
+  };
+  CHECK(measured(1'000, 1'600) == 1'600);
+  measured(50, 1'600);
+  CHECK(measured(50, 1'600) == 100);
+  measured(1'000'000'000, 16);
+  CHECK(measured(1'000, 1'600) == 1'600);
 }

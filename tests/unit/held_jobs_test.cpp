@@ -12,7 +12,7 @@ namespace {
 
 std::vector<int> numbers(const job_batch& batch) {
   std::vector<int> all;
-  for (auto* one = batch.first; one != nullptr; one = one->next) {
+  for (auto* one = batch.first; one != nullptr; one = one->following()) {
     all.push_back(static_cast<test::Job*>(one)->number());
   }
   return all;

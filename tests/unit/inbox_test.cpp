@@ -15,14 +15,16 @@ using step = millrace::detail::job::step;
 
 namespace {
 
-// An inbox whose context is the test: counts the turns that were asked for.
-class TestInbox : public inbox {
+// An inbox whose context is the test: counts the turns that were asked for, and the work.
+class TestInbox final : public inbox {
  public:
-  TestInbox() : inbox(&TestInbox::count) {}
   int calls = 0;
+  std::atomic<int> work = 0;
 
  private:
-  static void count(inbox& base) { ++static_cast<TestInbox&>(base).calls; }
+  void call() override { ++calls; }
+  void work_started() noexcept override { ++work; }
+  void work_finished() noexcept override { --work; }
 };
 
 }  // namespace
@@ -145,4 +147,34 @@ TEST_CASE("without look-out a turn that finds nothing more asks for none") {
   box.publish(second);
   CHECK(box.calls == 2);
   box.turn();
+}
+
+TEST_CASE("the context has work while anything is expected, told once [P6]") {
+  TestInbox box;
+  CHECK(box.work == 0);
+  box.expect({});
+  box.expect({});
+  CHECK(box.work == 1);
+  box.received();
+  CHECK(box.work == 1);
+  box.received();
+  CHECK(box.work == 0);
+}
+
+TEST_CASE("threads that expect and receive never see the context without work meanwhile [P6]") {
+  TestInbox box;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 20'000; ++round) {
+        box.expect({});
+        if (box.work != 1) ++wrong;
+        box.received();
+      }
+    });
+  }
+  for (auto& each : threads) each.join();
+  CHECK(wrong == 0);
+  CHECK(box.work == 0);
 }

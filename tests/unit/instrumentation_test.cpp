@@ -34,6 +34,78 @@ TEST_CASE("a job that reaches slow_job is counted as slow") {
   CHECK(policy.snapshot().slow == 1);
 }
 
+namespace {
+
+std::chrono::steady_clock::time_point wait_for_the_clock() {
+  const auto before = std::chrono::steady_clock::now();
+  auto now = before;
+  while (now - before < std::chrono::microseconds(50)) now = std::chrono::steady_clock::now();
+  return now;
+}
+
+}  // namespace
+
+TEST_CASE("a job that follows another at once starts when that ended; after a pause it doesn't") {
+  millrace::ComputeMetrics policy({});
+  auto& streak = millrace::detail::job_streak::of_this_thread();
+  streak.interrupt();
+  millrace::ComputeMetrics::record first;
+  millrace::ComputeMetrics::record second;
+  millrace::ComputeMetrics::record third;
+  policy.submitted(first);
+  policy.submitted(second);
+  policy.submitted(third);
+  policy.started(first);
+  policy.finished(first, false);
+  const auto first_end = streak.last_end();
+  policy.started(second);
+  CHECK(second.since == first_end);
+  policy.finished(second, false);
+  const auto later = wait_for_the_clock();
+  streak.interrupt();
+  policy.started(third);
+  CHECK(third.since >= later);
+  policy.finished(third, false);
+}
+
+TEST_CASE("a job inside another one has times of its own, and so has the next") {
+  millrace::ComputeMetrics policy({});
+  auto& streak = millrace::detail::job_streak::of_this_thread();
+  streak.interrupt();
+  millrace::ComputeMetrics::record outer;
+  millrace::ComputeMetrics::record inner;
+  millrace::ComputeMetrics::record second_inner;
+  policy.submitted(outer);
+  policy.started(outer);
+  const auto outer_runs = wait_for_the_clock();
+  policy.submitted(inner);
+  policy.started(inner);
+  CHECK(inner.since >= outer_runs);
+  policy.finished(inner, false);
+  const auto still_runs = wait_for_the_clock();
+  policy.submitted(second_inner);
+  policy.started(second_inner);
+  CHECK(second_inner.since >= still_runs);
+  policy.finished(second_inner, false);
+  policy.finished(outer, false);
+  CHECK(streak.last_end() >= still_runs);
+}
+
+TEST_CASE("a streak of one pool is none of another's") {
+  millrace::ComputeMetrics one({});
+  millrace::ComputeMetrics other({});
+  millrace::ComputeMetrics::record job;
+  one.submitted(job);
+  one.started(job);
+  one.finished(job, false);
+  const auto later = wait_for_the_clock();
+  millrace::ComputeMetrics::record next;
+  other.submitted(next);
+  other.started(next);
+  CHECK(next.since >= later);
+  other.finished(next, false);
+}
+
 TEST_CASE("NoMetrics leaves nothing in a job") {
   STATIC_REQUIRE(std::is_empty_v<millrace::NoMetrics::record>);
   STATIC_REQUIRE(std::is_empty_v<millrace::NoMetrics>);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -21,22 +22,35 @@ namespace millrace::detail {
 // started that isn't shown submitted.
 class job_counters {
  public:
+  // Whether the wait of the next job that this thread submits should be measured: each, or one in
+  // 16 while jobs take no longer than reading the clock for them.
+  [[nodiscard]] bool measures_next_wait() noexcept {
+    if (!brisk_.load(std::memory_order_relaxed)) return true;
+    const std::size_t thread = this_thread_number();
+    return shards_[std::min(thread, shard_count - 1)].submitted.load(std::memory_order_relaxed) %
+               16 ==
+           0;
+  }
+
   void submitted() noexcept {
     with_shard([](shard_type& mine, auto writers) { bump(mine.submitted, writers); });
   }
 
-  void started(std::uint64_t waited_ns) noexcept {
-    with_shard([=](shard_type& mine, auto writers) {
-      mine.queue_wait.record(waited_ns, writers);
-      bump(mine.started, writers);
-    });
+  void waited(std::uint64_t nanoseconds) noexcept {
+    with_shard(
+        [=](shard_type& mine, auto writers) { mine.queue_wait.record(nanoseconds, writers); });
+  }
+
+  void started() noexcept {
+    with_shard([](shard_type& mine, auto writers) { bump(mine.started, writers); });
   }
 
   void ended(std::uint64_t ran_ns, bool failed, bool slow) noexcept {
-    with_shard([=](shard_type& mine, auto writers) {
+    with_shard([=, this](shard_type& mine, auto writers) {
       mine.run_time.record(ran_ns, writers);
       if (slow) bump(mine.slow, writers);
       bump(failed ? mine.failed : mine.completed, writers);
+      note_pace(mine, ran_ns);
     });
   }
 
@@ -70,11 +84,29 @@ class job_counters {
     counter completed{0};
     counter failed{0};
     counter slow{0};
+    counter pace{16 * 2000};  // 16 times the average run time, in nanoseconds
     histogram queue_wait;
     histogram run_time;
   };
 
   static constexpr std::size_t shard_count = 16;
+
+  // Two readings of the clock for a job cost about 50 ns. Apart, so that jobs in between don't turn
+  // the switch to and fro.
+  static constexpr std::uint64_t brisk_below_ns = 150;
+  static constexpr std::uint64_t calm_above_ns = 300;
+
+  // A moving average over about 16 jobs, of which none counts for more than 2 us.
+  void note_pace(shard_type& mine, std::uint64_t ran_ns) noexcept {
+    const std::uint64_t before = mine.pace.load(std::memory_order_relaxed);
+    const std::uint64_t now = before - before / 16 + std::min<std::uint64_t>(ran_ns, 2000);
+    mine.pace.store(now, std::memory_order_relaxed);
+    if (before >= 16 * brisk_below_ns && now < 16 * brisk_below_ns) {
+      brisk_.store(true, std::memory_order_relaxed);
+    } else if (before <= 16 * calm_above_ns && now > 16 * calm_above_ns) {
+      brisk_.store(false, std::memory_order_relaxed);
+    }
+  }
 
   template <class Writers>
   static void bump(counter& which, Writers) noexcept {
@@ -95,6 +127,7 @@ class job_counters {
   }
 
   std::array<shard_type, shard_count> shards_{};
+  alignas(128) std::atomic<bool> brisk_{false};
 };
 
 }  // namespace millrace::detail

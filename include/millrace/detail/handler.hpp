@@ -11,12 +11,14 @@
 #include <asio/post.hpp>
 #include <asio/prefer.hpp>
 #include <asio/query.hpp>
+#include <asio/require.hpp>
 #include <asio/thread_pool.hpp>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
@@ -25,6 +27,7 @@
 #include "millrace/detail/block_cache.hpp"
 #include "millrace/detail/inbox.hpp"
 #include "millrace/detail/job.hpp"
+#include "millrace/detail/job_streak.hpp"
 
 // The one file in detail/ that names Asio: what an operation needs to know about its handler.
 namespace millrace::detail {
@@ -107,6 +110,11 @@ class operation_ptr {
   Operation* operation_;
 };
 
+// The same executor, counted as work of its context: run() doesn't return before it is gone.
+template <class Executor>
+using tracked_executor = std::decay_t<decltype(asio::prefer(
+    std::declval<const Executor&>(), asio::execution::outstanding_work.tracked))>;
+
 // --- Contexts with an inbox ---
 
 // Counts inboxes that have gone, so that a thread may remember the one it used last.
@@ -121,7 +129,7 @@ class inbox_service final : public asio::execution_context::service, public inbo
   static inline asio::execution_context::id id;
 
   explicit inbox_service(asio::execution_context& context)
-      : service(context), inbox(&inbox_service::call), context_(static_cast<Context&>(context)) {}
+      : service(context), context_(static_cast<Context&>(context)) {}
   ~inbox_service() override { gone_inboxes.fetch_add(1); }
 
   [[nodiscard]] static inbox& of(Context& context) {
@@ -184,15 +192,19 @@ class inbox_service final : public asio::execution_context::service, public inbo
     void operator()() const { self->turn(); }
   };
 
-  static void call(inbox& base) {
-    auto& self = static_cast<inbox_service&>(base);
-    asio::post(self.context_.get_executor(), turn_function{&self});
+  void call() override { asio::post(context_.get_executor(), turn_function{this}); }
+
+  void work_started() noexcept override {
+    work_.emplace(
+        asio::require(context_.get_executor(), asio::execution::outstanding_work.tracked));
   }
+  void work_finished() noexcept override { work_.reset(); }
 
   void shutdown() override { close(); }
 
   Context& context_;
   turn_memory memory_;
+  std::optional<tracked_executor<typename Context::executor_type>> work_;
 };
 
 // --- Ways back ---
@@ -225,11 +237,6 @@ class completion {
   Allocator allocator_;
 };
 
-// The same executor, counted as work of its context: run() doesn't return before it is gone.
-template <class Executor>
-using tracked_executor = std::decay_t<decltype(asio::prefer(
-    std::declval<const Executor&>(), asio::execution::outstanding_work.tracked))>;
-
 // An operation's way back to its handler, which also keeps the handler's context running. This one
 // goes through any executor there is: one function object per job.
 template <class Executor>
@@ -246,6 +253,7 @@ class way_back_by_executor {
     } else {
       asio::dispatch(executor, completion<Allocator>(done, allocator));
     }
+    job_streak::of_this_thread().interrupt();
   }
 
  private:
@@ -260,13 +268,12 @@ class way_back_by_inbox {
   using executor_type = typename Context::executor_type;
 
   way_back_by_inbox(const executor_type& executor, std::chrono::nanoseconds look_out)
-      : executor_(asio::prefer(executor, asio::execution::outstanding_work.tracked)),
-        inbox_(&inbox_service<Context>::of(
+      : inbox_(&inbox_service<Context>::of(
             static_cast<Context&>(asio::query(executor, asio::execution::context)))) {
     inbox_->expect(look_out);
   }
   way_back_by_inbox(way_back_by_inbox&& other) noexcept
-      : executor_(std::move(other.executor_)), inbox_(std::exchange(other.inbox_, nullptr)) {}
+      : inbox_(std::exchange(other.inbox_, nullptr)) {}
   way_back_by_inbox& operator=(way_back_by_inbox&&) = delete;
   ~way_back_by_inbox() {
     if (inbox_ != nullptr) inbox_->received();
@@ -278,7 +285,6 @@ class way_back_by_inbox {
   }
 
  private:
-  tracked_executor<executor_type> executor_;
   inbox* inbox_;
 };
 

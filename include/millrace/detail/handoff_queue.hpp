@@ -17,15 +17,19 @@ struct job_batch {
   job* last = nullptr;
 
   [[nodiscard]] static job_batch of(job& one) noexcept {
-    one.next = nullptr;  // it may still name its neighbour of the batch that it came with
+    one.follow_with(nullptr);  // it may still name its neighbour of the batch that it came with
     return {&one, &one};
   }
 
   [[nodiscard]] bool empty() const noexcept { return first == nullptr; }
 
   void append(job& one) noexcept {
-    one.next = nullptr;
-    (first == nullptr ? first : last->next) = &one;
+    one.follow_with(nullptr);
+    if (first == nullptr) {
+      first = &one;
+    } else {
+      last->follow_with(&one);
+    }
     last = &one;
   }
 };
@@ -109,7 +113,7 @@ class handoff_queue {
       if (one == nullptr) return nullptr;
       from.later_batches = one->next_batch;
     }
-    job* following = one->next;
+    job* following = one->following();
     if (following == nullptr && from.later_batches != nullptr) {
       following = from.later_batches;
       from.later_batches = following->next_batch;

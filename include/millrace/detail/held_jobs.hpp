@@ -21,9 +21,9 @@ class held_jobs {
     if (mine.last == nullptr) {
       mine.first.store(&one);
     } else {
-      mine.last->next = &one;
+      mine.last->follow_with(&one);
     }
-    one.next = nullptr;
+    one.follow_with(nullptr);
     mine.last = &one;
   }
 

@@ -10,8 +10,10 @@
 #include <thread>
 
 #include "millrace/detail/consumers.hpp"
-#include "millrace/detail/handoff_queue.hpp"
+#include "millrace/detail/finished_queue.hpp"
 #include "millrace/detail/job.hpp"
+#include "millrace/detail/job_streak.hpp"
+#include "millrace/detail/spin_lock.hpp"
 #include "millrace/detail/turn_scope.hpp"
 
 namespace millrace::detail {
@@ -27,34 +29,54 @@ class inbox {
   // Bound of a turn: timers and sockets get theirs in between.
   static constexpr int most_per_turn = 64;
 
-  // Makes the context call `turn` on one of its threads, later.
-  using caller = void (*)(inbox&);
-
-  explicit inbox(caller call) noexcept : call_(call) {}
+  inbox() = default;
   inbox(const inbox&) = delete;
   inbox& operator=(const inbox&) = delete;
 
-  // Loop's thread: an operation that will come back here was started; and is done with. `look_out`
-  // is how long the loop may look out for it, see `turn`.
+  // Any thread: an operation that will come back here is about to start. `look_out` is how long the
+  // loop may look out for it, see `turn`.
   void expect(std::chrono::nanoseconds look_out) noexcept {
-    out_.fetch_add(1, std::memory_order_relaxed);
     if (look_out_.load(std::memory_order_relaxed) != look_out.count()) {
       look_out_.store(look_out.count(), std::memory_order_relaxed);
     }
+    // The context is told of the first one only: its own count is one more line that all its
+    // threads write.
+    std::size_t out = out_.load(std::memory_order_relaxed);
+    while (out != 0) {
+      if (out_.compare_exchange_weak(out, out + 1, std::memory_order_relaxed)) return;
+    }
+    const std::lock_guard lock(first_and_last_);
+    if (out_.load(std::memory_order_relaxed) == 0) work_started();
+    out_.fetch_add(1, std::memory_order_relaxed);
   }
-  void received() noexcept { out_.fetch_sub(1, std::memory_order_release); }
+
+  // One of the context's threads: an operation is done with, its handler was called or dropped.
+  void received() noexcept {
+    std::size_t out = out_.load(std::memory_order_relaxed);
+    while (out != 1) {
+      if (out_.compare_exchange_weak(out, out - 1, std::memory_order_release,
+                                     std::memory_order_relaxed)) {
+        return;
+      }
+    }
+    const std::lock_guard lock(first_and_last_);
+    if (out_.fetch_sub(1, std::memory_order_release) == 1) work_finished();
+  }
 
   // Any thread: `done` is ready for its handler.
   void publish(job& done) noexcept {
     // Whoever may have to call is counted before others can see the job: close() must not let the
     // inbox go while that call is still to come.
     bool may_call = false;
-    const bool first = queue_.push(job_batch::of(done), 0, [&] {
-      if (!may_call) publishers_.fetch_add(1);
+    const bool due = queue_.push(done, [&] {
+      publishers_.fetch_add(1);
       may_call = true;
     });
-    if (first) {
-      if (who_.want_another()) call_(*this);
+    if (due) {
+      if (who_.want_another()) {
+        call();
+        job_streak::of_this_thread().interrupt();
+      }
       if (closing_.load()) wake_close();
     }
     if (may_call) publishers_.fetch_sub(1, std::memory_order_release);
@@ -67,14 +89,13 @@ class inbox {
   // after the last job came in: the loop polls its sockets and timers in between instead of going
   // to sleep, and no worker has to wake it.
   void turn() {
-    using ask = handoff_queue<1>::ask;
     const turn_scope scope;
     at_end leave{*this};
     who_.arrived();
     for (; leave.completed < most_per_turn; ++leave.completed) {
-      const auto next = queue_.take(leave.completed == 0 ? ask::ready_and_stacks : ask::ready);
+      const auto next = queue_.take();
       if (next.one == nullptr) return;
-      if (next.more && who_.want_another()) call_(*this);
+      if (next.more && who_.want_another()) call();
       next.one->perform(job::step::complete);
     }
   }
@@ -83,23 +104,35 @@ class inbox {
   void close() noexcept {
     closing_.store(true);
     for (;;) {
-      while (job* const one = queue_.take(handoff_queue<1>::ask::ready).one)
-        one->perform(job::step::drop);
+      while (job* const one = queue_.take().one) one->perform(job::step::drop);
       if (out_.load(std::memory_order_acquire) == 0) break;
       std::unique_lock lock(closing_mutex_);
       published_.wait(lock, [this] { return !queue_.empty(); });
+      lock.unlock();
+      std::this_thread::yield();  // it may not be linked yet, see finished_queue
     }
     while (publishers_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
   }
 
+ protected:
+  ~inbox() = default;
+
  private:
+  // Makes the context call `turn` on one of its threads, later. Any thread.
+  virtual void call() = 0;
+
+  // While something is expected the context has work: its run() doesn't return. Called in turn,
+  // never twice the same, by one thread at a time.
+  virtual void work_started() noexcept = 0;
+  virtual void work_finished() noexcept = 0;
+
   struct at_end {
     inbox& self;
     int completed = 0;
 
     ~at_end() {
       if (self.may_look_on(completed != 0) && self.who_.come_again_alone()) {
-        self.call_(self);
+        self.call();
         return;
       }
       // Without a last look: any number of turns may be inside, so whoever adds to an empty stack
@@ -121,15 +154,15 @@ class inbox {
     published_.notify_one();
   }
 
-  handoff_queue<1> queue_;
+  finished_queue queue_;
   alignas(64) consumers who_{std::numeric_limits<std::uint16_t>::max()};
-  const caller call_;
   std::atomic<std::size_t> publishers_{0};
   std::atomic<bool> closing_{false};
   std::mutex closing_mutex_;
   std::condition_variable published_;
   // The loop's threads only.
-  alignas(64) std::atomic<std::size_t> out_{0};
+  alignas(64) std::atomic<std::size_t> out_{0};  // from and to 0 under the lock
+  spin_lock first_and_last_;
   std::atomic<std::int64_t> look_out_{0};    // nanoseconds
   std::atomic<std::int64_t> look_until_{0};  // of the steady clock
 };

@@ -64,10 +64,8 @@ class operation final : public job {
   }
 
   static void run(operation* self) noexcept {
-    Core& core = self->core_;  // outlives this function: leave() below is what it waits for
     self->execute();
     deliver(self, delivery::now_or_later);
-    core.leave();
   }
 
   void execute() noexcept {

@@ -19,8 +19,8 @@ class outstanding_count {
 
   // Release: what the job did happens before wait() returns. Acquire for the last one, who speaks
   // for all the others.
-  void release() noexcept {
-    if (count_.fetch_sub(1, std::memory_order_acq_rel) == 1) none_left_.set();
+  void release(std::size_t shares = 1) noexcept {
+    if (count_.fetch_sub(shares, std::memory_order_acq_rel) == shares) none_left_.set();
   }
 
   // Gives up the owner's share and waits for the others. Called once, by the destructor.
@@ -30,7 +30,8 @@ class outstanding_count {
   }
 
  private:
-  std::atomic<std::size_t> count_{1};
+  // A line of its own: submitting threads and workers write it while they read their pool.
+  alignas(64) std::atomic<std::size_t> count_{1};
   event none_left_;
 };
 

@@ -43,23 +43,23 @@ class pool_core {
   // True on this pool's workers only.
   [[nodiscard]] bool on_worker() const noexcept { return this_worker.pool == arena_.id(); }
 
-  // Counts the job and sends it to a worker. It must call started, finished and leave in turn.
+  // Counts the job and sends it to a worker. It must call started and finished in turn. The pool
+  // is kept until the job returns to the worker.
   void submit(job& next, record& its, std::size_t priority = normal_priority) noexcept {
-    enter(its);
+    instrumentation_.submitted(its);
     pump_.submit(next, priority);
   }
 
-  // The same for a job that runs on the calling thread.
+  // The same for a job that runs on the calling thread: leave() ends what enter() began, and the
+  // pool may be gone when it returns.
   void enter(record& its) noexcept {
     add_work();
     instrumentation_.submitted(its);
   }
+  void leave() noexcept { remove_work(); }
 
   void started(record& its) noexcept { instrumentation_.started(its); }
   void finished(record& its, bool failed) noexcept { instrumentation_.finished(its, failed); }
-
-  // The last thing that a job does: the pool may be gone when this returns.
-  void leave() noexcept { remove_work(); }
 
   void add_work() noexcept { outstanding_.add(); }
   void remove_work() noexcept { outstanding_.release(); }

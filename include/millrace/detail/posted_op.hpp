@@ -31,8 +31,6 @@ class posted_op final : public job {
       std::move(f)();
     }
     core.finished(self->record_, false);
-    self.reset();
-    core.leave();
   }
 
   Core& core_;

@@ -3,12 +3,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "millrace/detail/arena.hpp"
 #include "millrace/detail/consumers.hpp"
 #include "millrace/detail/handoff_queue.hpp"
 #include "millrace/detail/held_jobs.hpp"
 #include "millrace/detail/job.hpp"
+#include "millrace/detail/job_streak.hpp"
 #include "millrace/detail/outstanding.hpp"
 #include "millrace/detail/spin_lock.hpp"
 #include "millrace/detail/thread_number.hpp"
@@ -37,8 +39,9 @@ class pump final : private turn_scope::holder {
   pump(const pump&) = delete;
   pump& operator=(const pump&) = delete;
 
-  // Any thread. 0 is the highest priority.
+  // Any thread. 0 is the highest priority. The pool is kept until the job has been performed.
   void submit(job& one, std::size_t priority) noexcept {
+    keep_.add();
     if (turn_scope* const turn = turn_scope::current()) {
       if (priority == normal && hold_back(one, *turn)) return;
       if (turn->held_by() == this) push_held();  // first come, first served
@@ -98,15 +101,20 @@ class pump final : private turn_scope::holder {
   void work() noexcept {
     using ask = handoff_queue<priorities>::ask;
     who_.arrived();
+    std::size_t performed = 0;
     for (ask whom = ask::ready_and_stacks;;) {
       const auto next = queue_.take(whom);
       if (next.one != nullptr) {
         if (next.more) call_if_wanted();
         next.one->perform(job::step::run);
+        ++performed;
         whom = ask::ready;
       } else {
+        // All at once: the submitting threads write this count for each job.
+        keep_.release(std::exchange(performed, 0));
+        job_streak::of_this_thread().interrupt();
         whom = ask::ready_and_stacks;
-        if (fetch_held() || look_out()) continue;
+        if (look_out() || fetch_held()) continue;
         who_.left();
         if (nothing_left() || !who_.come_back()) break;
       }
@@ -131,11 +139,11 @@ class pump final : private turn_scope::holder {
     bool found = !queue_.looks_empty();
     const auto end = std::chrono::steady_clock::now() + idle_spin_;
     while (!found) {
-      for (int i = 0; i < 16 && !found; ++i) {
+      for (int i = 0; i < 32 && !found; ++i) {
         spin_pause();
         found = !queue_.looks_empty();
       }
-      found = found || !held_.empty();
+      found = found || fetch_held();
       if (!found && std::chrono::steady_clock::now() >= end) break;
     }
     who_.arrived();

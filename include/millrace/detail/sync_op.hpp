@@ -4,6 +4,7 @@
 
 #include "millrace/detail/event.hpp"
 #include "millrace/detail/job.hpp"
+#include "millrace/detail/job_streak.hpp"
 #include "millrace/detail/result.hpp"
 #include "millrace/detail/worker_frame.hpp"
 
@@ -33,13 +34,12 @@ class sync_op final : public job {
  private:
   static void act(job& base, step) noexcept {
     auto& self = static_cast<sync_op&>(base);
-    Core& core = self.core_;
     {
       const caller_scope scope(&self.caller_);
       self.execute();
     }
     self.done_.set();  // the caller may leave now, and take the operation with it
-    core.leave();
+    job_streak::of_this_thread().interrupt();
   }
 
   void execute() noexcept {
