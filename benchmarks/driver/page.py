@@ -200,7 +200,7 @@ def small_print(results):
         parts.append(table(["seconds of CPU to compile", "with Millrace", "without", "ratio"], [
             ["a file with one `co_await pool.execute(...)`, and its twin by hand",
              f"{middle['uses millrace']:.2f}", f"{middle['by hand']:.2f}",
-             times(compile_ratio(results))],
+             times(compile_ratio(results, "uses millrace", "by hand"))],
             ["nothing but `compute_pool.hpp`, and the Asio and oneTBB headers that it includes",
              f"{middle['includes millrace']:.2f}", f"{middle['includes what it includes']:.2f}",
              times(compile_ratio(results, "includes millrace", "includes what it includes"))]]))

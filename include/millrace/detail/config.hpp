@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
@@ -16,11 +15,12 @@ inline constexpr std::size_t kernel_thread_name_size = 15;  // TASK_COMM_LEN - 1
 // oneTBB creates at most this many threads, and fewer than asked without a word
 // (market::create_global_market: the larger of 256 and 4 per hardware thread).
 [[nodiscard]] inline int most_threads() {
-  return std::max(256, 4 * static_cast<int>(std::thread::hardware_concurrency()));
+  const int by_hardware = 4 * static_cast<int>(std::thread::hardware_concurrency());
+  return by_hardware > 256 ? by_hardware : 256;
 }
 
 [[nodiscard]] inline std::size_t thread_name_room(int threads) {
-  const std::size_t digits = std::to_string(std::max(threads, 1) - 1).size();
+  const std::size_t digits = std::to_string(threads > 1 ? threads - 1 : 0).size();
   return kernel_thread_name_size - 1 - digits;
 }
 

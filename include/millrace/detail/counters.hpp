@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -27,9 +26,8 @@ class job_counters {
   [[nodiscard]] bool measures_next_wait() noexcept {
     if (!brisk_.load(std::memory_order_relaxed)) return true;
     const std::size_t thread = this_thread_number();
-    return shards_[std::min(thread, shard_count - 1)].submitted.load(std::memory_order_relaxed) %
-               16 ==
-           0;
+    const shard_type& mine = shards_[thread < shard_count ? thread : shard_count - 1];
+    return mine.submitted.load(std::memory_order_relaxed) % 16 == 0;
   }
 
   void submitted() noexcept {
@@ -99,7 +97,7 @@ class job_counters {
   // A moving average over about 16 jobs, of which none counts for more than 2 us.
   void note_pace(shard_type& mine, std::uint64_t ran_ns) noexcept {
     const std::uint64_t before = mine.pace.load(std::memory_order_relaxed);
-    const std::uint64_t now = before - before / 16 + std::min<std::uint64_t>(ran_ns, 2000);
+    const std::uint64_t now = before - before / 16 + (ran_ns < 2000 ? ran_ns : 2000);
     mine.pace.store(now, std::memory_order_relaxed);
     if (before >= 16 * brisk_below_ns && now < 16 * brisk_below_ns) {
       brisk_.store(true, std::memory_order_relaxed);

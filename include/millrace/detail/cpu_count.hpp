@@ -2,20 +2,23 @@
 
 #include <sched.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cmath>
-#include <fstream>
+#include <cstdio>
+#include <cstdlib>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 // Every function takes the root of the file system, so that tests can lay out a control group.
 namespace millrace::detail {
+
+[[nodiscard]] inline int at_least_one(int cpus) noexcept {
+  return cpus > 1 ? cpus : 1;
+}
 
 // CPUs in the affinity mask of the calling thread. The kernel's mask may be wider than cpu_set_t
 // (1024 bits): it then answers EINVAL until the buffer is large enough.
@@ -24,24 +27,46 @@ namespace millrace::detail {
     std::vector<cpu_set_t> mask(sets);
     const std::size_t bytes = sets * sizeof(cpu_set_t);
     if (::sched_getaffinity(0, bytes, mask.data()) == 0) {
-      return std::max(1, CPU_COUNT_S(bytes, mask.data()));
+      return at_least_one(CPU_COUNT_S(bytes, mask.data()));
     }
     if (errno != EINVAL) break;
   }
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return at_least_one(static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+// The lines of a small file, none if it can't be read. With stdio: every file that includes
+// Millrace would pay for <fstream>.
+[[nodiscard]] inline std::vector<std::string> lines_of(const std::string& path) {
+  struct close {
+    void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+  };
+  const std::unique_ptr<std::FILE, close> file(std::fopen(path.c_str(), "re"));
+  std::vector<std::string> lines;
+  if (!file) return lines;
+  bool begin = true;
+  for (int c = std::getc(file.get()); c != EOF; c = std::getc(file.get())) {
+    if (begin) lines.emplace_back();
+    begin = c == '\n';
+    if (!begin) lines.back().push_back(static_cast<char>(c));
+  }
+  return lines;
 }
 
 [[nodiscard]] inline std::optional<std::string> first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  if (!std::getline(file, line)) return std::nullopt;
-  return line;
+  auto lines = lines_of(path);
+  if (lines.empty()) return std::nullopt;
+  return std::move(lines.front());
 }
 
-[[nodiscard]] inline std::optional<double> to_number(std::string_view text) {
-  long long value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+// Decimal digits, perhaps with a sign, and nothing else.
+[[nodiscard]] inline std::optional<double> to_number(const std::string& text) {
+  if (text.empty() || text.find_first_not_of("-0123456789") != std::string::npos) {
+    return std::nullopt;
+  }
+  char* end = nullptr;
+  errno = 0;
+  const long long value = std::strtoll(text.c_str(), &end, 10);
+  if (errno != 0 || *end != '\0') return std::nullopt;
   return static_cast<double>(value);
 }
 
@@ -51,8 +76,8 @@ namespace millrace::detail {
   if (!line) return std::nullopt;
   const std::size_t space = line->find(' ');
   if (space == std::string::npos) return std::nullopt;
-  const auto quota = to_number(std::string_view(*line).substr(0, space));
-  const auto period = to_number(std::string_view(*line).substr(space + 1));
+  const auto quota = to_number(line->substr(0, space));
+  const auto period = to_number(line->substr(space + 1));
   if (!quota || !period || *quota <= 0 || *period <= 0) return std::nullopt;
   return *quota / *period;
 }
@@ -73,7 +98,7 @@ template <class ReadQuota>
 [[nodiscard]] double smallest_quota(const std::string& mount, std::string group, ReadQuota read) {
   double smallest = std::numeric_limits<double>::infinity();
   for (;;) {
-    if (const auto quota = read(mount + group)) smallest = std::min(smallest, *quota);
+    if (const auto quota = read(mount + group); quota && *quota < smallest) smallest = *quota;
     const std::size_t slash = group.rfind('/');
     if (slash == std::string::npos) return smallest;
     group.resize(slash);
@@ -83,19 +108,21 @@ template <class ReadQuota>
 // CPUs' worth of time that the control groups of this process allow, infinity without a quota.
 [[nodiscard]] inline double quota_cpus(const std::string& root) {
   double smallest = std::numeric_limits<double>::infinity();
-  std::ifstream groups(root + "proc/self/cgroup");
+  const auto allow = [&](double quota) {
+    if (quota < smallest) smallest = quota;
+  };
   // Lines are "ID:CONTROLLERS:PATH"; v2's one line is "0::PATH".
-  for (std::string line; std::getline(groups, line);) {
+  for (const std::string& line : lines_of(root + "proc/self/cgroup")) {
     const std::size_t first = line.find(':');
     const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const std::string group = line.substr(second + 1);
     if (controllers.empty()) {
-      smallest = std::min(smallest, smallest_quota(root + "sys/fs/cgroup", group, quota_v2));
+      allow(smallest_quota(root + "sys/fs/cgroup", group, quota_v2));
     } else if (("," + controllers + ",").find(",cpu,") != std::string::npos) {
       for (const std::string mount : {"sys/fs/cgroup/cpu", "sys/fs/cgroup/cpu,cpuacct"}) {
-        smallest = std::min(smallest, smallest_quota(root + mount, group, quota_v1));
+        allow(smallest_quota(root + mount, group, quota_v1));
       }
     }
   }
@@ -104,8 +131,10 @@ template <class ReadQuota>
 
 [[nodiscard]] inline int usable_cpus(const std::string& root) {
   const int affinity = affinity_cpus();
-  const double quota = std::ceil(quota_cpus(root));
-  return quota < affinity ? std::max(1, static_cast<int>(quota)) : affinity;
+  const double quota = quota_cpus(root);
+  if (quota >= affinity) return affinity;
+  const int whole = static_cast<int>(quota);
+  return at_least_one(whole < quota ? whole + 1 : whole);
 }
 
 }  // namespace millrace::detail

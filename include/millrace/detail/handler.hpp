@@ -12,7 +12,6 @@
 #include <asio/prefer.hpp>
 #include <asio/query.hpp>
 #include <asio/require.hpp>
-#include <asio/thread_pool.hpp>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -22,12 +21,16 @@
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
-#include <variant>
 
 #include "millrace/detail/block_cache.hpp"
 #include "millrace/detail/inbox.hpp"
 #include "millrace/detail/job.hpp"
 #include "millrace/detail/job_streak.hpp"
+
+// Known by name only: who uses a thread_pool's executors has included it.
+namespace asio {
+class thread_pool;
+}
 
 // The one file in detail/ that names Asio: what an operation needs to know about its handler.
 namespace millrace::detail {
@@ -268,9 +271,9 @@ class way_back_by_inbox {
   using executor_type = typename Context::executor_type;
 
   way_back_by_inbox(const executor_type& executor, std::chrono::nanoseconds look_out)
-      : inbox_(&inbox_service<Context>::of(
-            static_cast<Context&>(asio::query(executor, asio::execution::context)))) {
-    inbox_->expect(look_out);
+      : way_back_by_inbox(&inbox_of(executor), look_out) {}
+  way_back_by_inbox(inbox* by, std::chrono::nanoseconds look_out) : inbox_(by) {
+    if (inbox_ != nullptr) inbox_->expect(look_out);
   }
   way_back_by_inbox(way_back_by_inbox&& other) noexcept
       : inbox_(std::exchange(other.inbox_, nullptr)) {}
@@ -278,6 +281,13 @@ class way_back_by_inbox {
   ~way_back_by_inbox() {
     if (inbox_ != nullptr) inbox_->received();
   }
+
+  [[nodiscard]] static inbox& inbox_of(const executor_type& executor) {
+    return inbox_service<Context>::of(
+        static_cast<Context&>(asio::query(executor, asio::execution::context)));
+  }
+
+  explicit operator bool() const noexcept { return inbox_ != nullptr; }
 
   template <class Allocator>
   void deliver(job& done, delivery, const Allocator&) noexcept {
@@ -289,16 +299,23 @@ class way_back_by_inbox {
 };
 
 template <class Executor>
+using context_of = std::remove_reference_t<decltype(asio::query(std::declval<const Executor&>(),
+                                                                asio::execution::context))>;
+
+// Whether Context's executor is Executor itself: a strand knows the same context, but says more.
+template <class Executor, class Context>
+concept own_executor_of = std::is_same_v<context_of<Executor>, Context> &&
+                          std::is_same_v<Executor, typename context_of<Executor>::executor_type>;
+
+template <class Executor>
 class way_back : public way_back_by_executor<Executor> {
   using way_back_by_executor<Executor>::way_back_by_executor;
 };
-template <>
-class way_back<asio::io_context::executor_type> : public way_back_by_inbox<asio::io_context> {
-  using way_back_by_inbox::way_back_by_inbox;
-};
-template <>
-class way_back<asio::thread_pool::executor_type> : public way_back_by_inbox<asio::thread_pool> {
-  using way_back_by_inbox::way_back_by_inbox;
+template <class Executor>
+  requires own_executor_of<Executor, asio::io_context> ||
+           own_executor_of<Executor, asio::thread_pool>
+class way_back<Executor> : public way_back_by_inbox<context_of<Executor>> {
+  using way_back_by_inbox<context_of<Executor>>::way_back_by_inbox;
 };
 
 // What coroutines have: any executor, mostly an io_context's. The other ones lie apart, so that
@@ -307,32 +324,31 @@ template <>
 class way_back<asio::any_io_executor> {
  public:
   way_back(const asio::any_io_executor& executor, std::chrono::nanoseconds look_out)
-      : way_(choose(executor, look_out)) {}
+      : direct_(inbox_of(executor), look_out),
+        other_(direct_ ? nullptr : std::make_unique<by_executor>(executor, look_out)) {}
 
   template <class Allocator>
   void deliver(job& done, delivery when, const Allocator& allocator) {
-    if (auto* const direct = std::get_if<by_inbox>(&way_)) {
-      direct->deliver(done, when, allocator);
+    if (direct_) {
+      direct_.deliver(done, when, allocator);
     } else {
-      std::get<other>(way_)->deliver(done, when, allocator);
+      other_->deliver(done, when, allocator);
     }
   }
 
  private:
   using by_inbox = way_back_by_inbox<asio::io_context>;
   using by_executor = way_back_by_executor<asio::any_io_executor>;
-  using other = std::unique_ptr<by_executor>;
-  using either = std::variant<by_inbox, other>;
 
-  static either choose(const asio::any_io_executor& executor, std::chrono::nanoseconds look_out) {
+  static inbox* inbox_of(const asio::any_io_executor& executor) {
+    using own = asio::io_context::executor_type;
     // The type must be asked for: target() of Asio 1.22 casts whatever there is.
-    if (executor.target_type() == typeid(by_inbox::executor_type)) {
-      return by_inbox(*executor.target<by_inbox::executor_type>(), look_out);
-    }
-    return std::make_unique<by_executor>(executor, look_out);
+    if (executor.target_type() != typeid(own)) return nullptr;
+    return &by_inbox::inbox_of(*executor.target<own>());
   }
 
-  either way_;
+  by_inbox direct_;
+  std::unique_ptr<by_executor> other_;
 };
 
 template <class Handler, class Fallback>

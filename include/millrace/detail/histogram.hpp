@@ -1,11 +1,9 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -76,29 +74,33 @@ class histogram_sum {
       counts_[i] += count;
       total_ += count;
     }
-    max_ = std::max(max_, shard.max_.load(std::memory_order_relaxed));
+    const std::uint64_t max = shard.max_.load(std::memory_order_relaxed);
+    if (max > max_) max_ = max;
   }
 
   [[nodiscard]] HistogramSnapshot snapshot() const noexcept {
     return {.count = total_,
-            .p50 = percentile(0.5),
-            .p90 = percentile(0.9),
-            .p99 = percentile(0.99),
-            .p999 = percentile(0.999),
+            .p50 = percentile(500),
+            .p90 = percentile(900),
+            .p99 = percentile(990),
+            .p999 = percentile(999),
             .max = std::chrono::nanoseconds(max_)};
   }
 
  private:
-  // Nearest rank: the smallest bucket with at least share * total values up to and including it.
-  [[nodiscard]] std::chrono::nanoseconds percentile(double share) const noexcept {
-    const auto rank = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(total_)));
+  // Nearest rank: the smallest bucket with at least that share of the values up to and including
+  // it.
+  [[nodiscard]] std::chrono::nanoseconds percentile(std::uint64_t per_mille) const noexcept {
+    const std::uint64_t rank =
+        total_ / 1000 * per_mille + (total_ % 1000 * per_mille + 999) / 1000;  // rounded up
     std::uint64_t seen = 0;
     for (std::size_t i = 0; i < counts_.size(); ++i) {
       seen += counts_[i];
       if (seen >= rank && seen > 0) {
         // The last bucket has no upper end of its own, and no value exceeds the largest.
         const bool last = i + 1 == counts_.size();
-        return std::chrono::nanoseconds(last ? max_ : std::min(histogram_scale::upper(i), max_));
+        const std::uint64_t upper = histogram_scale::upper(i);
+        return std::chrono::nanoseconds(last || upper > max_ ? max_ : upper);
       }
     }
     return {};

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -22,6 +21,8 @@ class queued_child {
  public:
   virtual ~queued_child() = default;
   virtual void run() noexcept = 0;
+
+  std::unique_ptr<queued_child> next;
 };
 
 // The children of one scope and the first exception among them.
@@ -85,21 +86,19 @@ class scope_state {
   // even when the ticket can't be allocated.
   void spawn_queued(std::unique_ptr<queued_child> child) {
     const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(child));
-    try {
-      children_.run([this] { run_oldest(); });
-    } catch (...) {
-      queue_.pop_back();
-      throw;
-    }
+    children_.run([this] { run_oldest(); });  // which needs the lock, too
+    queued_child* const last = child.get();
+    (newest_ == nullptr ? oldest_ : newest_->next) = std::move(child);
+    newest_ = last;
   }
 
   void run_oldest() noexcept {
     std::unique_ptr<queued_child> child;
     {
       const std::lock_guard lock(mutex_);
-      child = std::move(queue_.front());
-      queue_.pop_front();
+      child = std::move(oldest_);
+      oldest_ = std::move(child->next);
+      if (oldest_ == nullptr) newest_ = nullptr;
     }
     child->run();
   }
@@ -110,7 +109,8 @@ class scope_state {
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;
   std::mutex mutex_;
-  std::deque<std::unique_ptr<queued_child>> queue_;
+  std::unique_ptr<queued_child> oldest_;
+  queued_child* newest_ = nullptr;
   fork_group children_;  // last: its destructor waits for children, who use all of the above
 };
 
