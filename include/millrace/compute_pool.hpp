@@ -6,6 +6,7 @@
 #include <asio/use_awaitable.hpp>
 #include <concepts>
 #include <cstddef>
+#include <cstdio>
 #include <exception>
 #include <tuple>
 #include <type_traits>
@@ -13,6 +14,7 @@
 
 #include "millrace/concepts.hpp"
 #include "millrace/config.hpp"
+#include "millrace/detail/drain_op.hpp"
 #include "millrace/detail/execute_op.hpp"
 #include "millrace/detail/install_op.hpp"
 #include "millrace/detail/join_op.hpp"
@@ -88,18 +90,36 @@ class ComputePool : public asio::execution_context {
   /// leaves too few threads, `errc::stack_size_fixed` if the threads exist with a smaller stack.
   explicit ComputePool(ComputeConfig config = {}) : core_(std::move(config)) {}
 
+  /// Shuts the pool down, waits for the jobs that run, for what its executor was given and for
+  /// tracked executors, and then shuts down its services, as every execution context does.
+  ///
+  /// Handlers of other contexts are not waited for: they get their completions later, and need no
+  /// pool for it. Must not run on one of the pool's own workers, in a job or in a handler without
+  /// executor: it would wait for itself, so it says so on stderr and ends the program. In a child
+  /// of a fork it waits for nothing, and leaves the workers' memory as it is.
+  ~ComputePool() {
+    if (core_.on_worker()) {
+      std::fputs(
+          "millrace::ComputePool: destroyed by a job of its own, which would wait for itself\n",
+          stderr);
+      std::terminate();
+    }
+    core_.close();
+    asio::execution_context::shutdown();
+    asio::execution_context::destroy();
+  }
+
   /// Runs one job.
   ///
   /// **Completes:** with what `f()` returns or throws. **Cancellation:** none yet; the operation
   /// ignores its slot. Else as said at the class. **Example:** examples/01_execute.cpp
   template <Job F, class Token = default_token>
   [[nodiscard]] auto execute(F&& f, Token&& token = Token()) {
-    return execute(JobOptions(), std::forward<F>(f), std::forward<Token>(token));
+    return start_execute(std::forward<F>(f), std::forward<Token>(token), no_options());
   }
   template <Job F, class Token = default_token>
   [[nodiscard]] auto execute(JobOptions options, F&& f, Token&& token = Token()) {
-    return start(detail::execute_body<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(f))),
-                 std::forward<Token>(token), options);
+    return start_execute(std::forward<F>(f), std::forward<Token>(token), options);
   }
 
   /// Runs `f` so that every oneTBB algorithm in it spreads over the workers of this pool.
@@ -110,17 +130,17 @@ class ComputePool : public asio::execution_context {
   /// **Example:** examples/02_install.cpp
   template <Job F, class Token = default_token>
   [[nodiscard]] auto install(F&& f, Token&& token = Token()) {
-    return install(JobOptions(), std::forward<F>(f), std::forward<Token>(token));
+    return start_install(std::forward<F>(f), std::forward<Token>(token), no_options());
   }
   template <Job F, class Token = default_token>
   [[nodiscard]] auto install(JobOptions options, F&& f, Token&& token = Token()) {
-    return start(detail::install_body<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(f))),
-                 std::forward<Token>(token), options, where::here_if_inside);
+    return start_install(std::forward<F>(f), std::forward<Token>(token), options);
   }
 
   /// Runs two or more callables in parallel: `join(f, g, ..., token)`.
   ///
-  /// The last argument is taken for a completion token if it can't be called with nothing.
+  /// The last argument is taken for a completion token if it can't be called with nothing; so after
+  /// a callable that only takes a `std::stop_token` a token has to follow.
   /// **Runs on:** the first on one worker, the others there or on any that is free.
   /// **Completes:** with a `std::tuple` of all results, `std::monostate` for `void`. All of them
   /// run even if one throws; the exception of the first in argument order that threw is the
@@ -128,20 +148,12 @@ class ComputePool : public asio::execution_context {
   template <class First, class... Args>
     requires(sizeof...(Args) >= 1 && !std::same_as<std::decay_t<First>, JobOptions>)
   [[nodiscard]] auto join(First&& first, Args&&... args) {
-    return join(JobOptions(), std::forward<First>(first), std::forward<Args>(args)...);
+    return start_join(no_options(), std::forward<First>(first), std::forward<Args>(args)...);
   }
   template <class... Args>
     requires(sizeof...(Args) >= 2)
   [[nodiscard]] auto join(JobOptions options, Args&&... args) {
-    auto all = std::forward_as_tuple(std::forward<Args>(args)...);
-    using last = std::tuple_element_t<sizeof...(Args) - 1, std::tuple<Args...>>;
-    if constexpr (detail::is_token<last>) {
-      static_assert(sizeof...(Args) >= 3, "join takes two callables or more");
-      return join_first(std::make_index_sequence<sizeof...(Args) - 1>(), options, all,
-                        std::get<sizeof...(Args) - 1>(std::move(all)));
-    } else {
-      return join_first(std::make_index_sequence<sizeof...(Args)>(), options, all, default_token());
-    }
+    return start_join(options, std::forward<Args>(args)...);
   }
 
   /// Opens a fork-join region: `f(Scope&)`, whose children are spawned with `Scope::spawn`.
@@ -151,25 +163,27 @@ class ComputePool : public asio::execution_context {
   /// exception that the body or a child threw, the others having run all the same. A result
   /// computed from the children's must be computed after `Scope::wait`.
   /// **Cancellation:** none yet. **Example:** examples/04_scope.cpp
-  template <std::invocable<Scope&> F, class Token = default_token>
+  template <ScopeBody F, class Token = default_token>
   [[nodiscard]] auto execute_scoped(F&& f, Token&& token = Token()) {
-    return execute_scoped(JobOptions(), std::forward<F>(f), std::forward<Token>(token));
+    return start_scoped<detail::spawn_order::lifo>(std::forward<F>(f), std::forward<Token>(token),
+                                                   no_options());
   }
-  template <std::invocable<Scope&> F, class Token = default_token>
+  template <ScopeBody F, class Token = default_token>
   [[nodiscard]] auto execute_scoped(JobOptions options, F&& f, Token&& token = Token()) {
-    return start_scoped<detail::spawn_order::lifo>(options, std::forward<F>(f),
-                                                   std::forward<Token>(token));
+    return start_scoped<detail::spawn_order::lifo>(std::forward<F>(f), std::forward<Token>(token),
+                                                   options);
   }
 
   /// The same, but the oldest child of the scope is taken first. **Example:** examples/04_scope.cpp
-  template <std::invocable<Scope&> F, class Token = default_token>
+  template <ScopeBody F, class Token = default_token>
   [[nodiscard]] auto execute_scoped_fifo(F&& f, Token&& token = Token()) {
-    return execute_scoped_fifo(JobOptions(), std::forward<F>(f), std::forward<Token>(token));
+    return start_scoped<detail::spawn_order::fifo>(std::forward<F>(f), std::forward<Token>(token),
+                                                   no_options());
   }
-  template <std::invocable<Scope&> F, class Token = default_token>
+  template <ScopeBody F, class Token = default_token>
   [[nodiscard]] auto execute_scoped_fifo(JobOptions options, F&& f, Token&& token = Token()) {
-    return start_scoped<detail::spawn_order::fifo>(options, std::forward<F>(f),
-                                                   std::forward<Token>(token));
+    return start_scoped<detail::spawn_order::fifo>(std::forward<F>(f), std::forward<Token>(token),
+                                                   options);
   }
 
   /// Runs one job and blocks the calling thread until it has ended.
@@ -182,10 +196,32 @@ class ComputePool : public asio::execution_context {
   /// **Example:** examples/05_execute_sync.cpp
   template <Job F>
   job_result_t<F> execute_sync(F&& f) {
-    using body = detail::execute_body<std::decay_t<F>>;
-    detail::sync_op<core_type, body> operation(core_, body(std::decay_t<F>(std::forward<F>(f))));
-    return operation();
+    return sync(std::forward<F>(f), no_options());
   }
+  template <Job F>
+  job_result_t<F> execute_sync(JobOptions options, F&& f) {
+    return sync(std::forward<F>(f), options);
+  }
+
+  /// Completes when the pool has no job left, neither pending nor running: perhaps at once, and at
+  /// the first such moment if others go on to submit.
+  ///
+  /// What the pool's executor was given counts as jobs. Handlers of the jobs may not have run yet.
+  /// **Completes:** with `void(std::exception_ptr)`, null. **Resumes on**, **lifetime**,
+  /// **allocation**, **thread safety:** as for the other operations. **Cancellation:** none; it is
+  /// dropped if its handler's context is destroyed.
+  template <class Token = default_token>
+  [[nodiscard]] auto async_drain(Token&& token = Token()) {
+    return asio::async_initiate<Token, void(std::exception_ptr)>(drain_initiation{this}, token);
+  }
+
+  /// Lets what runs end and nothing else begin: operations that haven't started, and those to come,
+  /// complete with `errc::pool_shut_down`. What the pool's executor is given still runs.
+  ///
+  /// Returns without waiting; `async_drain` or the destructor waits. A second call does nothing.
+  /// **Thread safety:** any thread, at any time; an operation submitted meanwhile runs or is
+  /// refused, one of the two.
+  void shutdown() noexcept { core_.shutdown(); }
 
   /// A consistent snapshot of the pool's counters, see `MetricsSnapshot`.
   ///
@@ -215,6 +251,7 @@ class ComputePool : public asio::execution_context {
   enum class where { on_a_worker, here_if_inside };
 
   // What a token is handed: makes the operation when, and if, the token wants it started.
+  template <bool Timed>
   struct initiation {
     using executor_type = PoolExecutor<Instrumentation>;
     ComputePool* pool;
@@ -227,39 +264,99 @@ class ComputePool : public asio::execution_context {
     void operator()(Handler&& token_handler, Body&& body) const {
       using handler_type = std::decay_t<Handler>;
       using operation =
-          detail::operation<core_type, std::decay_t<Body>, handler_type, executor_type>;
+          detail::operation<core_type, std::decay_t<Body>, handler_type, executor_type, Timed>;
+      pool->core_.require_same_process();
       handler_type handler(std::forward<Handler>(token_handler));
-      auto made = detail::operation_ptr<operation>::make(
-          handler, pool->core_, std::forward<Body>(body), std::move(handler), get_executor());
+      auto made =
+          detail::operation_ptr<operation>::make(handler, pool->core_, std::forward<Body>(body),
+                                                 std::move(handler), get_executor(), options);
       if (place == where::here_if_inside && pool->core_.inside()) {
         operation::start_inline(std::move(made));
       } else {
-        operation::start(std::move(made), static_cast<std::size_t>(options.priority));
+        operation::start(std::move(made));
       }
     }
   };
 
-  template <class Body, class Token>
-  auto start(Body body, Token&& token, JobOptions options, where place = where::on_a_worker) {
+  // Options: JobOptions, or none of them, which makes for a smaller operation.
+  struct no_options {};
+  template <class Options>
+  static constexpr bool timed = std::same_as<Options, JobOptions>;
+  static const JobOptions& options_of(const JobOptions& options) noexcept { return options; }
+  static JobOptions options_of(no_options) noexcept { return {}; }
+
+  struct drain_initiation {
+    using executor_type = PoolExecutor<Instrumentation>;
+    ComputePool* pool;
+
+    [[nodiscard]] executor_type get_executor() const noexcept { return pool->get_executor(); }
+
+    template <class Handler>
+    void operator()(Handler&& token_handler) const {
+      using handler_type = std::decay_t<Handler>;
+      using operation = detail::drain_op<core_type, handler_type, executor_type>;
+      pool->core_.require_same_process();
+      handler_type handler(std::forward<Handler>(token_handler));
+      operation::start(pool->core_, detail::operation_ptr<operation>::make(
+                                        handler, pool->core_, std::move(handler), get_executor()));
+    }
+  };
+
+  template <class Body, class Token, class Options>
+  auto start(Body body, Token&& token, const Options& options, where place = where::on_a_worker) {
     using signature = typename detail::completion_signature<typename Body::result_type>::type;
-    return asio::async_initiate<Token, signature>(initiation{this, place, options}, token,
-                                                  std::move(body));
+    return asio::async_initiate<Token, signature>(
+        initiation<timed<Options>>{this, place, options_of(options)}, token, std::move(body));
   }
 
-  template <detail::spawn_order Order, class F, class Token>
-  auto start_scoped(JobOptions options, F&& f, Token&& token) {
+  template <class F, class Token, class Options>
+  auto start_execute(F&& f, Token&& token, const Options& options) {
+    return start(detail::execute_body<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(f))),
+                 std::forward<Token>(token), options);
+  }
+
+  template <class F, class Token, class Options>
+  auto start_install(F&& f, Token&& token, const Options& options) {
+    return start(detail::install_body<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(f))),
+                 std::forward<Token>(token), options, where::here_if_inside);
+  }
+
+  template <detail::spawn_order Order, class F, class Token, class Options>
+  auto start_scoped(F&& f, Token&& token, const Options& options) {
     return start(detail::scoped_body<std::decay_t<F>, Order>(std::decay_t<F>(std::forward<F>(f))),
                  std::forward<Token>(token), options);
   }
 
-  template <std::size_t... I, class All, class Token>
-  auto join_first(std::index_sequence<I...>, JobOptions options, All& all, Token&& token) {
+  template <class Options, class... Args>
+  auto start_join(const Options& options, Args&&... args) {
+    auto all = std::forward_as_tuple(std::forward<Args>(args)...);
+    using last = std::tuple_element_t<sizeof...(Args) - 1, std::tuple<Args...>>;
+    if constexpr (detail::is_token<last>) {
+      static_assert(sizeof...(Args) >= 3, "join takes two callables or more");
+      return join_first(std::make_index_sequence<sizeof...(Args) - 1>(), options, all,
+                        std::get<sizeof...(Args) - 1>(std::move(all)));
+    } else {
+      return join_first(std::make_index_sequence<sizeof...(Args)>(), options, all, default_token());
+    }
+  }
+
+  template <std::size_t... I, class All, class Token, class Options>
+  auto join_first(std::index_sequence<I...>, const Options& options, All& all, Token&& token) {
     using body = detail::join_body<std::decay_t<std::tuple_element_t<I, All>>...>;
     static_assert((Job<std::tuple_element_t<I, All>> && ...),
-                  "join takes callables without parameters, and a completion token after them");
+                  "join takes callables without parameters or with a std::stop_token, and a "
+                  "completion token after them");
     return start(body(std::decay_t<std::tuple_element_t<I, All>>(
                      std::forward<std::tuple_element_t<I, All>>(std::get<I>(all)))...),
                  std::forward<Token>(token), options);
+  }
+
+  template <class F, class Options>
+  auto sync(F&& f, const Options& options) {
+    using body = detail::execute_body<std::decay_t<F>>;
+    detail::sync_op<core_type, body, timed<Options>> operation(
+        core_, body(std::decay_t<F>(std::forward<F>(f))), options_of(options));
+    return operation();
   }
 
   core_type core_;

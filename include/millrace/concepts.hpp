@@ -3,14 +3,33 @@
 #include <chrono>
 #include <concepts>
 #include <functional>
+#include <stop_token>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
 namespace millrace {
 
-/// A callable that a pool can run once: movable, called with nothing, as an rvalue.
+/// A callable that can be told to stop: `f(std::stop_token)`, called as an rvalue.
+///
+/// The token is requested when the operation is cancelled or its deadline passes while it runs. A
+/// callable that takes either gets the token.
 template <class F>
-concept Job = std::move_constructible<std::decay_t<F>> && std::invocable<std::decay_t<F>&&>;
+concept StoppableJob =
+    std::move_constructible<std::decay_t<F>> && std::invocable<std::decay_t<F>&&, std::stop_token>;
+
+/// A callable that a pool can run once: movable, called as an rvalue with nothing, or with a
+/// `std::stop_token`.
+template <class F>
+concept Job = (std::move_constructible<std::decay_t<F>> && std::invocable<std::decay_t<F>&&>) ||
+              StoppableJob<F>;
+
+/// Why a job never started.
+enum class Unstarted {
+  cancelled,  ///< by its cancellation slot, or because its handler's context was destroyed
+  expired,    ///< its deadline passed
+  rejected,   ///< the pool's queue was full, or the pool was shut down
+};
 
 /// Where the life of a job is told, for metrics or traces; the parameter of `ComputePool`.
 ///
@@ -18,6 +37,10 @@ concept Job = std::move_constructible<std::decay_t<F>> && std::invocable<std::de
 /// `submitted` on the thread that starts the operation, `started` and then `finished` on the
 /// worker, each once; `finished` comes before the completion is observable. All of them run
 /// concurrently for different jobs and must not throw. An empty `record` takes no room.
+///
+/// Two more, if the policy has them: `labelled(record, std::string_view)` before `submitted`, for
+/// jobs that have a label; `unstarted(record, Unstarted)` instead of `started`, on any thread, for
+/// those that never run.
 template <class P>
 concept InstrumentationPolicy = std::default_initializable<typename P::record> &&
                                 requires(P policy, typename P::record& record, bool failed) {
@@ -42,6 +65,15 @@ struct job_value<T> {
   using type = void;
 };
 
+template <class F>
+struct job_returns {
+  using type = std::invoke_result_t<F&&>;
+};
+template <StoppableJob F>
+struct job_returns<F> {
+  using type = std::invoke_result_t<F&&, std::stop_token>;
+};
+
 }  // namespace detail
 
 /// What an operation completes with for a callable that returns `T`: `T` without `const`, `void`,
@@ -51,6 +83,6 @@ using job_value_t = typename detail::job_value<T>::type;
 
 /// What an operation completes with that runs `F`, see `job_value_t`.
 template <Job F>
-using job_result_t = job_value_t<std::invoke_result_t<std::decay_t<F>&&>>;
+using job_result_t = job_value_t<typename detail::job_returns<std::decay_t<F>>::type>;
 
 }  // namespace millrace

@@ -22,6 +22,12 @@ namespace millrace {
   return detail::usable_cpus("/");
 }
 
+/// What a full pool does with one more operation.
+enum class Overflow {
+  wait,    ///< it waits for its turn, in order, and may be cancelled meanwhile
+  reject,  ///< it completes with `errc::queue_full`
+};
+
 /// What a `ComputePool` is made of; every field has a default that suits a service.
 ///
 /// An aggregate: `ComputeConfig{.threads = 4, .thread_name = "resize"}`.
@@ -47,6 +53,13 @@ struct ComputeConfig {
   /// Jobs that run at least this long are counted as slow in the metrics; more than 0.
   std::chrono::nanoseconds slow_job = std::chrono::milliseconds(100);
 
+  /// Operations that may be pending, that is submitted and not started; 0 for any number. What the
+  /// pool's executor is given doesn't count.
+  std::size_t max_pending = 0;
+
+  /// What becomes of an operation that finds `max_pending` others before it.
+  Overflow overflow = Overflow::wait;
+
   /// Throws `std::invalid_argument` for the first field that can't be used; one line that names
   /// the field, the value and what would be right.
   void validate() const {
@@ -65,6 +78,8 @@ struct ComputeConfig {
     detail::require(
         idle_spin >= std::chrono::nanoseconds::zero() && idle_spin <= std::chrono::seconds(1),
         "idle_spin", idle_spin.count(), "0 to 1000000000 ns");
+    detail::require(overflow == Overflow::wait || overflow == Overflow::reject, "overflow",
+                    static_cast<int>(overflow), "Overflow::wait (0) or Overflow::reject (1)");
     detail::require(slow_job > std::chrono::nanoseconds::zero(), "slow_job", slow_job.count(),
                     "more than 0 ns");
   }

@@ -13,6 +13,14 @@ enum class errc {
   stack_size_fixed,
   /// The call would wait for something that can only happen after the call returns.
   would_deadlock,
+  /// `ComputeConfig::max_pending` jobs are pending, and `overflow` is `Overflow::reject`.
+  queue_full,
+  /// The job's deadline passed before it started.
+  deadline_exceeded,
+  /// The pool was shut down before the job started.
+  pool_shut_down,
+  /// The process was forked after the pool was made: the child has none of its workers.
+  used_after_fork,
 };
 
 /// The category of `errc`; its name is "millrace".
@@ -31,6 +39,14 @@ enum class errc {
           return "the worker threads exist already, with a smaller stack";
         case errc::would_deadlock:
           return "the call would wait for itself";
+        case errc::queue_full:
+          return "the pool's queue is full";
+        case errc::deadline_exceeded:
+          return "the job's deadline passed before it started";
+        case errc::pool_shut_down:
+          return "the pool was shut down before the job started";
+        case errc::used_after_fork:
+          return "the process was forked after the pool was made";
       }
       return "unknown millrace error";
     }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "millrace/concepts.hpp"
 #include "millrace/config.hpp"
 #include "millrace/detail/counters.hpp"
 #include "millrace/detail/job_streak.hpp"
@@ -40,6 +41,8 @@ class ComputeMetrics {
     job.since = now;
     counters_->started();
   }
+
+  void unstarted(record&, Unstarted why) noexcept { counters_->unstarted(why); }
 
   void finished(record& job, bool failed) noexcept {
     const auto now = clock::now();

@@ -21,15 +21,19 @@ struct HistogramSnapshot {
 /// A consistent picture of what a pool has done so far.
 ///
 /// Counters never fall. In every snapshot `submitted >= started >= completed + failed`; once all
-/// jobs have ended both gauges are 0 and `submitted == completed + failed`.
+/// jobs have ended both gauges are 0 and
+/// `submitted == completed + failed + cancelled + expired + rejected`.
 struct MetricsSnapshot {
   std::uint64_t submitted = 0;  ///< jobs handed to the pool
   std::uint64_t started = 0;    ///< jobs that a worker began
   std::uint64_t completed = 0;  ///< jobs that returned
   std::uint64_t failed = 0;     ///< jobs that threw
+  std::uint64_t cancelled = 0;  ///< jobs that were cancelled before they started
+  std::uint64_t expired = 0;    ///< jobs whose deadline passed before they started
+  std::uint64_t rejected = 0;   ///< jobs that a full pool, or one shut down, didn't start
   std::uint64_t slow = 0;       ///< jobs that ran for `ComputeConfig::slow_job` or longer
 
-  std::uint64_t pending = 0;  ///< gauge: submitted, not started
+  std::uint64_t pending = 0;  ///< gauge: submitted, neither started nor given up
   std::uint64_t active = 0;   ///< gauge: started, not ended
 
   HistogramSnapshot queue_wait;  ///< from submission to start; a sample while jobs are very short

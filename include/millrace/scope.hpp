@@ -1,9 +1,11 @@
 #pragma once
 
 #include <concepts>
+#include <stop_token>
 #include <type_traits>
 #include <utility>
 
+#include "millrace/concepts.hpp"
 #include "millrace/detail/scope.hpp"
 
 namespace millrace {
@@ -17,7 +19,8 @@ namespace millrace {
 /// **Thread safety:** `spawn` from the body and from any child; `wait` from the body.
 class Scope {
  public:
-  explicit Scope(detail::scope_state& state) noexcept : state_(state) {}
+  Scope(detail::scope_state& state, std::stop_token stop) noexcept
+      : state_(state), stop_(std::move(stop)) {}
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
 
@@ -51,8 +54,35 @@ class Scope {
   /// when no child is left; throws `std::system_error` with `errc::would_deadlock` in a child.
   void wait() { state_.wait_from_body(); }
 
+  /// Requested when the operation is cancelled or its deadline passes; children that take long ask
+  /// it. Children are spawned and run all the same. **Thread safety:** any child.
+  [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_; }
+
  private:
   detail::scope_state& state_;
+  const std::stop_token stop_;
 };
+
+/// The body of a scope: `f(Scope&)` or `f(Scope&, std::stop_token)`.
+template <class F>
+concept ScopeBody = std::invocable<std::decay_t<F>&&, Scope&> ||
+                    std::invocable<std::decay_t<F>&&, Scope&, std::stop_token>;
+
+namespace detail {
+
+template <class F>
+struct scope_returns {
+  using type = std::invoke_result_t<F&&, Scope&>;
+};
+template <class F>
+  requires std::invocable<F&&, Scope&, std::stop_token>
+struct scope_returns<F> {
+  using type = std::invoke_result_t<F&&, Scope&, std::stop_token>;
+};
+
+template <class F>
+using scope_result_t = job_value_t<typename scope_returns<F>::type>;
+
+}  // namespace detail
 
 }  // namespace millrace

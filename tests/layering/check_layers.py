@@ -20,7 +20,9 @@ RANKS = {
     "metrics.hpp": 10,
     "detail/config.hpp": 10,
     "detail/cpu_count.hpp": 10,
+    "detail/deadline_timer.hpp": 10,
     "detail/event.hpp": 10,
+    "detail/fork_generation.hpp": 10,
     "detail/job.hpp": 10,
     "detail/job_streak.hpp": 10,
     "detail/block_cache.hpp": 10,
@@ -36,13 +38,18 @@ RANKS = {
     "detail/finished_queue.hpp": 11,
     "detail/handoff_queue.hpp": 11,
     "detail/histogram.hpp": 11,
+    "detail/gate.hpp": 11,
+    "detail/live_pools.hpp": 11,
+    "detail/job_deadline.hpp": 11,
     "detail/outstanding.hpp": 11,
-    "detail/held_jobs.hpp": 12,
+    "detail/return_count.hpp": 12,
+    "detail/held_jobs.hpp": 11,
     "detail/inbox.hpp": 12,
     # L2: one neighbour each
     "detail/arena.hpp": 20,
     "detail/counters.hpp": 20,
     "detail/handler.hpp": 20,
+    "detail/way_back.hpp": 20,
     "detail/pump.hpp": 21,
     # L3: the operation, and what it needs of its pool
     "instrumentation.hpp": 30,
@@ -50,6 +57,7 @@ RANKS = {
     "detail/scope.hpp": 30,
     "detail/operation.hpp": 31,
     "scope.hpp": 31,
+    "detail/drain_op.hpp": 40,
     # L4: one file per operation
     "detail/execute_op.hpp": 40,
     "detail/install_op.hpp": 40,
@@ -62,7 +70,7 @@ RANKS = {
     "compute_pool.hpp": 51,
 }
 MAY_NAME_TBB = {"detail/arena.hpp"}
-MAY_NAME_ASIO = {"detail/handler.hpp", "executor.hpp", "compute_pool.hpp"}
+MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp"}
 MOST_LINES = 400
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -17,10 +17,15 @@ class Job final : public millrace::detail::job {
 
   [[nodiscard]] int number() const { return number_; }
 
+  const void* comes_home_to = nullptr;
+
  private:
-  static void act(job& base, step which) {
-    const action last = static_cast<Job&>(base).action_;  // which may end the job's life
+  static const void* act(job& base, step which) {
+    auto& self = static_cast<Job&>(base);
+    if (which == step::home) return self.comes_home_to;
+    const action last = self.action_;  // which may end the job's life
     if (last) last(which);
+    return nullptr;
   }
 
   int number_;

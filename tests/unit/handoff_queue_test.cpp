@@ -17,7 +17,8 @@ const auto nothing = [] {};
 
 template <std::size_t N>
 bool push(detail::handoff_queue<N>& queue, test::Job& job, std::size_t priority = 0) {
-  return queue.push({&job, &job}, priority, nothing);
+  job.queued = true;
+  return queue.push(detail::job_batch::of(job), priority, nothing);
 }
 
 // The numbers of the jobs in the order in which they are taken.
@@ -141,4 +142,88 @@ TEST_CASE("nothing is lost or taken twice between many producers and consumers")
   for (auto& thread : threads) thread.join();
   CHECK(out_of_order == 0);
   CHECK(std::all_of(taken.begin(), taken.end(), [](const auto& count) { return count == 1; }));
+}
+
+namespace {
+
+// A queue in the state that `fetched` takes make of batches {0 1 2} {3} {4 5} and single 6, of
+// which the last two come after the fetching.
+struct Mixed {
+  one_priority queue;
+  std::deque<test::Job> jobs;
+
+  explicit Mixed(int takes) {
+    for (int i = 0; i < 7; ++i) {
+      jobs.emplace_back(i).queued = true;
+    }
+    push_batch({0, 1, 2});
+    push_batch({3});
+    for (int i = 0; i < takes; ++i) static_cast<void>(queue.take(one_priority::ask::ready));
+    push_batch({4, 5});
+    push_batch({6});
+  }
+
+  void push_batch(std::initializer_list<std::size_t> numbers) {
+    detail::job_batch batch;
+    for (const std::size_t i : numbers) batch.append(jobs[i]);
+    static_cast<void>(queue.push(batch, 0, nothing));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("any jobs can be taken out of the middle, in any order, and the others stay in order") {
+  // Every set of jobs to remove, in rising and in falling order, at every state of the queue.
+  for (int takes = 0; takes <= 3; ++takes) {
+    for (unsigned set = 0; set < 128; ++set) {
+      for (const bool rising : {true, false}) {
+        Mixed mixed(takes);
+        std::vector<int> expected;
+        for (int i = takes; i < 7; ++i) {
+          if ((set >> i & 1u) == 0) expected.push_back(i);
+        }
+        for (int n = 0; n < 7; ++n) {
+          const int i = rising ? n : 6 - n;
+          if ((set >> i & 1u) == 0) continue;
+          const bool removed = mixed.queue.remove(mixed.jobs[std::size_t(i)], 0);
+          REQUIRE(removed == (i >= takes));
+          REQUIRE_FALSE(mixed.queue.remove(mixed.jobs[std::size_t(i)], 0));
+        }
+        REQUIRE(drain(mixed.queue) == expected);
+        REQUIRE(mixed.queue.empty());
+      }
+    }
+  }
+}
+
+TEST_CASE("all jobs with a property can be taken out at once, in order") {
+  for (int takes = 0; takes <= 3; ++takes) {
+    for (unsigned set = 0; set < 128; ++set) {
+      Mixed mixed(takes);
+      std::vector<int> expected_out;
+      std::vector<int> expected_left;
+      for (int i = takes; i < 7; ++i) {
+        ((set >> i & 1u) != 0 ? expected_out : expected_left).push_back(i);
+      }
+      const auto out = mixed.queue.remove_all([&](detail::job& one) {
+        return (set >> static_cast<test::Job&>(one).number() & 1u) != 0;
+      });
+      std::vector<int> numbers;
+      for (auto* one = out.first; one != nullptr; one = one->following()) {
+        numbers.push_back(static_cast<test::Job*>(one)->number());
+      }
+      REQUIRE(numbers == expected_out);
+      REQUIRE(drain(mixed.queue) == expected_left);
+    }
+  }
+}
+
+TEST_CASE("a job that is removed can be pushed again") {
+  one_priority queue;
+  test::Job one(1);
+  for (int i = 0; i < 3; ++i) {
+    push(queue, one);
+    CHECK(queue.remove(one, 0));
+    CHECK(queue.empty());
+  }
 }

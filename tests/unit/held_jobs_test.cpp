@@ -30,18 +30,34 @@ TEST_CASE("each thread's slot keeps its order, and is taken once") {
   held.append(b, 0);
   held.append(c, 1);
   CHECK_FALSE(held.empty());
-  CHECK(numbers(held.take(0)) == std::vector{1, 2});
-  CHECK(held.take(0).empty());
-  CHECK(numbers(held.take_any()) == std::vector{3});
-  CHECK(held.take_any().empty());
+  std::vector<std::vector<int>> given;
+  const auto push = [&](job_batch batch) { given.push_back(numbers(batch)); };
+  CHECK(held.give(0, push));
+  CHECK_FALSE(held.give(0, push));
+  CHECK(held.give_any(push));
+  CHECK_FALSE(held.give_any(push));
   CHECK(held.empty());
+  CHECK(given == std::vector<std::vector<int>>{{1, 2}, {3}});
 }
 
 TEST_CASE("a slot can be used again after it was taken") {
   held_jobs held;
   test::Job a(1);
   held.append(a, 5);
-  CHECK(numbers(held.take_any()) == std::vector{1});
+  int given = 0;
+  const auto push = [&](job_batch batch) { given += numbers(batch) == std::vector{1} ? 1 : 100; };
+  CHECK(held.give_any(push));
   held.append(a, 5);
-  CHECK(numbers(held.take(5)) == std::vector{1});
+  held.give_all(push);
+  CHECK(given == 2);
+}
+
+TEST_CASE("a slot doesn't look empty before what it held has gone on") {
+  held_jobs held;
+  test::Job a(1);
+  held.append(a, 0);
+  bool looked_empty = true;
+  held.give(0, [&](job_batch) { looked_empty = held.empty(); });
+  CHECK_FALSE(looked_empty);
+  CHECK(held.empty());
 }

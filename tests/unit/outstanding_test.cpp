@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/test_jobs.hpp"
 
 TEST_CASE("waiting with nothing outstanding returns") {
   millrace::detail::outstanding_count count;
@@ -30,4 +31,59 @@ TEST_CASE("waiting returns after the last release, and the count may go at once"
     count.reset();  // a release that still touched it would be caught by the sanitizers
     for (auto& thread : threads) thread.join();
   }
+}
+
+TEST_CASE("who waits for the pool to be idle is told when the last job ends, or at once") {
+  millrace::detail::outstanding_count count;
+  int told = 0;
+  test::Job first(0, [&](test::Job::step) { ++told; });
+  test::Job second(0, [&](test::Job::step) { ++told; });
+  count.add_job();
+  count.add_job();
+  count.when_idle(first);
+  CHECK(told == 0);
+  count.jobs_ended(1);
+  CHECK(told == 0);
+  count.jobs_ended(1);
+  CHECK(told == 1);
+  count.when_idle(second);
+  CHECK(told == 2);
+  count.wait();  // hangs if a waiter's share were left
+}
+
+TEST_CASE("no waiter is missed by jobs that end meanwhile") {
+  millrace::detail::outstanding_count count;
+  for (int round = 0; round < 5000; ++round) {
+    std::atomic<bool> told = false;
+    test::Job waiter(0, [&](test::Job::step) { told = true; });
+    count.add_job();
+    std::thread worker([&] {
+      count.add();
+      count.jobs_ended(1);
+      count.release();
+    });
+    count.when_idle(waiter);
+    while (!told) std::this_thread::yield();  // hangs, and times out, where it is missed
+    worker.join();
+  }
+  SUCCEED("none was missed");
+}
+
+TEST_CASE("a waiter that is taken out keeps its share and is not told") {
+  millrace::detail::outstanding_count count;
+  int told = 0;
+  test::Job stays(0, [&](test::Job::step) { ++told; });
+  test::Job goes(0, [&](test::Job::step) { told += 100; });
+  goes.comes_home_to = &told;
+  count.add_job();
+  count.when_idle(stays);
+  count.when_idle(goes);
+  millrace::detail::job_batch out;
+  count.remove_waiters([&](millrace::detail::job& one) { return one.home() == &told; }, out);
+  CHECK(out.first == &goes);
+  CHECK(out.last == &goes);
+  count.jobs_ended(1);
+  CHECK(told == 1);
+  count.release();
+  count.wait();
 }

@@ -20,6 +20,12 @@ struct Pumped {
       : arena(workers, 0, "pump"), pump(arena, workers, idle_spin, keep) {}
   ~Pumped() { keep.wait(); }
 
+  void submit(test::Job& one, std::size_t priority = 1) {
+    one.priority = static_cast<std::uint8_t>(priority);
+    keep.add_job();
+    pump.submit(one);
+  }
+
   detail::outstanding_count keep;
   detail::arena arena;
   detail::pump pump;
@@ -29,7 +35,7 @@ struct Pumped {
 class Behind {
  public:
   explicit Behind(int expected) : done_(expected) {
-    pumped_.pump.submit(blocker_, 1);
+    pumped_.submit(blocker_);
     blocked_.wait();
   }
 
@@ -38,7 +44,7 @@ class Behind {
       order_.push_back(number);
       done_.count_down();
     });
-    pumped_.pump.submit(next, priority);
+    pumped_.submit(next, priority);
   }
 
   // Lets the worker go on, and gives the order in which it ran what was expected.
@@ -80,7 +86,7 @@ TEST_CASE("a job submitted while the last worker goes to sleep is not lost [P24]
     for (int round = 0; round < 4000; ++round) {
       std::atomic<bool> ran = false;
       jobs.clear();
-      pumped.pump.submit(jobs.emplace_back(0, [&](step) { ran = true; }), 1);
+      pumped.submit(jobs.emplace_back(0, [&](step) { ran = true; }), 1);
       while (!ran) std::this_thread::yield();  // hangs, and times out, where one is lost
       for (int i = 0; i < round % 64; ++i) detail::spin_pause();
     }
@@ -127,12 +133,12 @@ TEST_CASE("submissions from turns of several threads are all run") {
           {
             const detail::turn_scope turn;
             for (int j = 0; j < per_turn; ++j) {
-              pumped.pump.submit(jobs.emplace_back(0,
-                                                   [&](step) {
-                                                     ++ran;
-                                                     ++mine;
-                                                   }),
-                                 1);
+              pumped.submit(jobs.emplace_back(0,
+                                              [&](step) {
+                                                ++ran;
+                                                ++mine;
+                                              }),
+                            1);
             }
           }
           while (mine != per_turn) std::this_thread::yield();

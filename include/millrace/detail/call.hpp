@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <type_traits>
 #include <utility>
 
@@ -14,14 +15,23 @@ class once {
  public:
   using result_type = job_result_t<F>;
 
+  static constexpr bool stoppable = StoppableJob<F>;
+
   explicit once(F&& f) : f_(std::move(f)) {}
-  decltype(auto) operator()() { return std::move(f_)(); }
+
+  decltype(auto) operator()([[maybe_unused]] const std::stop_token& stop) {
+    if constexpr (stoppable) {
+      return std::move(f_)(stop);
+    } else {
+      return std::move(f_)();
+    }
+  }
 
  private:
   F f_;
 };
 
-// Calls `f` inside `wrapper(callable)`, which returns nothing, and gives back what `f` returns.
+// Calls `f()` inside `wrapper(callable)`, which returns nothing, and gives back what `f` returns.
 template <class Result, class Wrapper, class F>
 Result call_through(Wrapper&& wrapper, F&& f) {
   if constexpr (std::is_void_v<Result>) {

@@ -35,6 +35,12 @@ class consumers {
     return false;
   }
 
+  // Who was called in on behalf of want_another() can't come. True if nobody else is inside: then
+  // nobody looks after what producers left to it.
+  [[nodiscard]] bool never_came() noexcept {
+    return inside(word_.fetch_sub(one_inside + one_coming)) == 1;
+  }
+
   // Consumer: from here on somebody else may have to be called. Before it looks at the queue.
   void arrived() noexcept { word_.fetch_sub(one_coming); }
 

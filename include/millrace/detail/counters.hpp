@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "millrace/concepts.hpp"
 #include "millrace/detail/histogram.hpp"
 #include "millrace/detail/thread_number.hpp"
 #include "millrace/metrics.hpp"
@@ -43,6 +44,15 @@ class job_counters {
     with_shard([](shard_type& mine, auto writers) { bump(mine.started, writers); });
   }
 
+  void unstarted(Unstarted why) noexcept {
+    with_shard([=](shard_type& mine, auto writers) {
+      counter& which = why == Unstarted::cancelled ? mine.cancelled
+                       : why == Unstarted::expired ? mine.expired
+                                                   : mine.rejected;
+      bump(which, writers);
+    });
+  }
+
   void ended(std::uint64_t ran_ns, bool failed, bool slow) noexcept {
     with_shard([=, this](shard_type& mine, auto writers) {
       mine.run_time.record(ran_ns, writers);
@@ -57,9 +67,14 @@ class job_counters {
     for (const auto& each : shards_) all.completed += read(each.completed);
     for (const auto& each : shards_) all.failed += read(each.failed);
     for (const auto& each : shards_) all.slow += read(each.slow);
+    for (const auto& each : shards_) {
+      all.cancelled += read(each.cancelled);
+      all.expired += read(each.expired);
+      all.rejected += read(each.rejected);
+    }
     for (const auto& each : shards_) all.started += read(each.started);
     for (const auto& each : shards_) all.submitted += read(each.submitted);
-    all.pending = all.submitted - all.started;
+    all.pending = all.submitted - all.started - all.cancelled - all.expired - all.rejected;
     all.active = all.started - all.completed - all.failed;
     histogram_sum queue_wait;
     histogram_sum run_time;
@@ -82,6 +97,9 @@ class job_counters {
     counter completed{0};
     counter failed{0};
     counter slow{0};
+    counter cancelled{0};
+    counter expired{0};
+    counter rejected{0};
     counter pace{16 * 2000};  // 16 times the average run time, in nanoseconds
     histogram queue_wait;
     histogram run_time;

@@ -79,7 +79,7 @@ class finished_queue {
  private:
   class no_job final : public job {
    public:
-    no_job() noexcept : job([](job&, step) {}) {}
+    no_job() noexcept : job([](job&, step) -> const void* { return nullptr; }) {}
   };
 
   alignas(64) std::atomic<job*> tail_{nullptr};

@@ -11,40 +11,21 @@
 
 namespace millrace::detail {
 
-// Jobs in the order of their submission, with nothing allocated, chained one behind the other.
-struct job_batch {
-  job* first = nullptr;
-  job* last = nullptr;
-
-  [[nodiscard]] static job_batch of(job& one) noexcept {
-    one.follow_with(nullptr);  // it may still name its neighbour of the batch that it came with
-    return {&one, &one};
-  }
-
-  [[nodiscard]] bool empty() const noexcept { return first == nullptr; }
-
-  void append(job& one) noexcept {
-    one.follow_with(nullptr);
-    if (first == nullptr) {
-      first = &one;
-    } else {
-      last->follow_with(&one);
-    }
-    last = &one;
-  }
-};
-
 // First in, first out, from many threads to many threads, by priority.
 //
 // Producers push batches onto a stack per priority with one compare-exchange. A consumer that finds
 // the ready list of a priority empty takes the whole stack and turns it round, batch by batch; all
 // consumers take one job at a time from the ready list, so what one of them has fetched is open to
 // the others. Producers and consumers share no cache line but the stack's head.
+//
+// A job may be taken out of the middle: under the consumers' lock, which is what decides between
+// its being taken and being removed.
 template <std::size_t Priorities>
 class handoff_queue {
  public:
   // True if this made the stack of its priority non-empty: whoever does must see to it that a
-  // consumer looks. `before_first` is called before a push that may be such a one can be seen.
+  // consumer looks. `before_first` is called before a push that may be such a one can be seen. All
+  // jobs of the batch are `queued`.
   template <class BeforeFirst>
   [[nodiscard]] bool push(job_batch batch, std::size_t priority,
                           BeforeFirst&& before_first) noexcept {
@@ -57,6 +38,16 @@ class handoff_queue {
     } while (!top.compare_exchange_weak(below, batch.first, std::memory_order_seq_cst,
                                         std::memory_order_relaxed));
     return below == nullptr;
+  }
+
+  // The same for one job that others may want to remove at the same time: `queued` and where it is
+  // change at once.
+  template <class BeforeFirst>
+  [[nodiscard]] bool push_watched(job& one, std::size_t priority,
+                                  BeforeFirst&& before_first) noexcept {
+    const std::lock_guard lock(consumers_);
+    one.queued = true;
+    return push(job_batch::of(one), priority, before_first);
   }
 
   struct taken {
@@ -75,10 +66,44 @@ class handoff_queue {
     taken result;
     const std::size_t start = first_in_turn();
     for (std::size_t i = 0; i < Priorities && result.one == nullptr; ++i) {
-      result.one = take_from(lanes_[(start + i) % Priorities]);
+      result.one = lanes_[(start + i) % Priorities].take();
     }
     result.more = whom == ask::ready ? has_ready() : !looks_empty();
     return result;
+  }
+
+  // Takes out this job, which was pushed with `priority`. False: it has been taken already.
+  [[nodiscard]] bool remove(job& one, std::size_t priority) noexcept {
+    const std::lock_guard lock(consumers_);
+    if (!one.queued) return false;
+    lanes_[priority].fetch();
+    lanes_[priority].remove(one);
+    return true;
+  }
+
+  // Takes out all jobs for which `condition(job&)` holds, in order within each priority.
+  template <class Condition>
+  [[nodiscard]] job_batch remove_all(Condition&& condition) noexcept {
+    const std::lock_guard lock(consumers_);
+    job_batch found;
+    for (lane& each : lanes_) {
+      each.fetch();
+      job* one = each.ready.load(std::memory_order_relaxed);
+      job* later = each.later_batches;
+      while (one != nullptr) {
+        job* following = one->following();
+        if (following == nullptr && later != nullptr) {
+          following = later;
+          later = later->next_batch;
+        }
+        if (condition(*one)) {
+          each.remove(*one);
+          found.append(*one);
+        }
+        one = following;
+      }
+    }
+    return found;
   }
 
   // After a consumer has announced that it leaves: is there anything left? Under the lock, so that
@@ -101,51 +126,94 @@ class handoff_queue {
   struct alignas(128) lane {
     std::atomic<job*> top{nullptr};
     // The consumers' side, written under their lock: what is left of the batch in hand, and the
-    // batches after it. Nothing is ready only if there are no later batches either.
+    // batches after it, doubly linked. Nothing is ready only if there are no later batches either.
     alignas(64) std::atomic<job*> ready{nullptr};
     job* later_batches = nullptr;
-  };
+    job* last_batch = nullptr;  // of the later ones, if there are any
 
-  static job* take_from(lane& from) noexcept {
-    job* one = from.ready.load(std::memory_order_relaxed);
-    if (one == nullptr) {
-      one = take_stack(from.top);
-      if (one == nullptr) return nullptr;
-      from.later_batches = one->next_batch;
+    [[nodiscard]] job* take() noexcept {
+      job* one = ready.load(std::memory_order_relaxed);
+      if (one == nullptr) {
+        fetch();
+        one = ready.load(std::memory_order_relaxed);
+        if (one == nullptr) return nullptr;
+      }
+      advance(*one);
+      if (job* const following = ready.load(std::memory_order_relaxed)) {
+        // It comes from another core's cache, for writing, two lines of it at least.
+        __builtin_prefetch(following, 1);
+        __builtin_prefetch(reinterpret_cast<const char*>(following) + 64, 1);
+      }
+      one->queued = false;
+      return one;
     }
-    job* following = one->following();
-    if (following == nullptr && from.later_batches != nullptr) {
-      following = from.later_batches;
-      from.later_batches = following->next_batch;
+
+    // Takes the stack and turns it round, the oldest batch first, behind what is here.
+    void fetch() noexcept {
+      if (top.load(std::memory_order_seq_cst) == nullptr) return;
+      job* newest = top.exchange(nullptr, std::memory_order_seq_cst);
+      job* const last = newest;
+      job* oldest = nullptr;
+      while (newest != nullptr) {
+        job* const below = newest->next_batch;
+        newest->next_batch = oldest;
+        if (oldest != nullptr) oldest->previous = newest;
+        oldest = newest;
+        newest = below;
+      }
+      if (ready.load(std::memory_order_relaxed) == nullptr) {
+        later_batches = oldest->next_batch;
+        last_batch = last;
+        ready.store(oldest, std::memory_order_relaxed);
+      } else {
+        (later_batches == nullptr ? later_batches : last_batch->next_batch) = oldest;
+        oldest->previous = last_batch;
+        last_batch = last;
+      }
     }
-    from.ready.store(following, std::memory_order_relaxed);
-    if (following != nullptr) {
-      // It comes from another core's cache, for writing, two lines of it at least.
-      __builtin_prefetch(following, 1);
-      __builtin_prefetch(reinterpret_cast<const char*>(following) + 64, 1);
+
+    // `one` is here, or `one` is what is ready.
+    void remove(job& one) noexcept {
+      job* const after = one.following();
+      if (ready.load(std::memory_order_relaxed) == &one) {
+        advance(one);
+      } else if (later_batches != &one && one.previous->following() == &one) {
+        // Inside a batch. Its predecessor is still here, or this would be what is ready.
+        one.previous->follow_with(after);
+        if (after != nullptr) after->previous = one.previous;
+      } else {
+        // The first of a later batch.
+        job* const instead = after != nullptr ? after : one.next_batch;
+        if (after != nullptr) {
+          after->next_batch = one.next_batch;
+          after->previous = one.previous;
+        }
+        if (one.next_batch != nullptr) {
+          one.next_batch->previous = after != nullptr ? after : one.previous;
+        } else {
+          last_batch = after != nullptr ? after : one.previous;
+        }
+        (later_batches == &one ? later_batches : one.previous->next_batch) = instead;
+      }
+      one.queued = false;
     }
-    return one;
-  }
+
+   private:
+    void advance(job& one) noexcept {
+      job* following = one.following();
+      if (following == nullptr && later_batches != nullptr) {
+        following = later_batches;
+        later_batches = following->next_batch;
+      }
+      ready.store(following, std::memory_order_relaxed);
+    }
+  };
 
   [[nodiscard]] bool has_ready() const noexcept {
     for (const lane& each : lanes_) {
       if (each.ready.load(std::memory_order_relaxed) != nullptr) return true;
     }
     return false;
-  }
-
-  // Takes the stack and turns it round: the oldest batch first.
-  static job* take_stack(std::atomic<job*>& top) noexcept {
-    if (top.load(std::memory_order_seq_cst) == nullptr) return nullptr;
-    job* newest = top.exchange(nullptr, std::memory_order_seq_cst);
-    job* oldest = nullptr;
-    while (newest != nullptr) {
-      job* const below = newest->next_batch;
-      newest->next_batch = oldest;
-      oldest = newest;
-      newest = below;
-    }
-    return oldest;
   }
 
   // Higher priorities go first, but one take in 8 begins below the highest and one in 64 at the

@@ -4,8 +4,8 @@
 #include <atomic>
 #include <cstddef>
 #include <mutex>
+#include <utility>
 
-#include "millrace/detail/handoff_queue.hpp"
 #include "millrace/detail/job.hpp"
 #include "millrace/detail/spin_lock.hpp"
 
@@ -13,38 +13,42 @@ namespace millrace::detail {
 
 // Jobs that threads hold back during a turn of their loop, open to every worker that runs dry. A
 // thread uses one of a few slots, by its number; threads may share one.
+//
+// What is held is given on within the slot's lock: whoever has been through all slots knows that no
+// job is on its way from here to where it goes.
 class held_jobs {
  public:
   void append(job& one, std::size_t thread) noexcept {
     slot& mine = slots_[thread % slot_count];
     const std::lock_guard lock(mine.lock);
-    if (mine.last == nullptr) {
-      mine.first.store(&one);
-    } else {
-      mine.last->follow_with(&one);
-    }
-    one.follow_with(nullptr);
-    mine.last = &one;
+    mine.jobs.append(one);
+    mine.holds.store(true);
   }
 
-  // What the slot of this thread holds; the caller owns it then.
-  [[nodiscard]] job_batch take(std::size_t thread) noexcept {
-    return take(slots_[thread % slot_count]);
+  // Calls `push(job_batch)` for what the slot of this thread holds, if anything.
+  template <class Push>
+  bool give(std::size_t thread, Push&& push) noexcept {
+    return give(slots_[thread % slot_count], push);
   }
 
-  // The same for any slot that holds something.
-  [[nodiscard]] job_batch take_any() noexcept {
+  // The same for any slot that holds something; false if none does.
+  template <class Push>
+  bool give_any(Push&& push) noexcept {
     for (slot& each : slots_) {
-      if (each.first.load() != nullptr) {
-        if (const job_batch batch = take(each); !batch.empty()) return batch;
-      }
+      if (each.holds.load() && give(each, push)) return true;
     }
-    return {};
+    return false;
+  }
+
+  // The same for all of them.
+  template <class Push>
+  void give_all(Push&& push) noexcept {
+    for (slot& each : slots_) give(each, push);
   }
 
   [[nodiscard]] bool empty() const noexcept {
     for (const slot& each : slots_) {
-      if (each.first.load() != nullptr) return false;
+      if (each.holds.load()) return false;
     }
     return true;
   }
@@ -52,18 +56,19 @@ class held_jobs {
  private:
   struct alignas(128) slot {
     spin_lock lock;
-    std::atomic<job*> first{nullptr};  // written under the lock
-    job* last = nullptr;
+    std::atomic<bool> holds{false};  // anything: written under the lock
+    job_batch jobs;
   };
 
   static constexpr std::size_t slot_count = 4;
 
-  static job_batch take(slot& from) noexcept {
+  template <class Push>
+  static bool give(slot& from, Push& push) noexcept {
     const std::lock_guard lock(from.lock);
-    const job_batch all{from.first.load(std::memory_order_relaxed), from.last};
-    from.first.store(nullptr, std::memory_order_relaxed);
-    from.last = nullptr;
-    return all;
+    if (from.jobs.empty()) return false;
+    push(std::exchange(from.jobs, {}));
+    from.holds.store(false);  // not before: a slot that looks empty has given all on
+    return true;
   }
 
   std::array<slot, slot_count> slots_{};

@@ -11,8 +11,10 @@
 
 #include "millrace/detail/consumers.hpp"
 #include "millrace/detail/finished_queue.hpp"
+#include "millrace/detail/fork_generation.hpp"
 #include "millrace/detail/job.hpp"
 #include "millrace/detail/job_streak.hpp"
+#include "millrace/detail/live_pools.hpp"
 #include "millrace/detail/spin_lock.hpp"
 #include "millrace/detail/turn_scope.hpp"
 
@@ -100,9 +102,12 @@ class inbox {
     }
   }
 
-  // When the context shuts down, and runs no more turns: waits for what is still out, and drops it.
+  // When the context shuts down, and runs no more turns: drops the jobs that no worker has begun,
+  // waits for the others, and drops them, too.
   void close() noexcept {
+    if (fork_generation() != born_) return;  // the parent's workers have them
     closing_.store(true);
+    live_pools::abandon_jobs_of(this);
     for (;;) {
       while (job* const one = queue_.take().one) one->perform(job::step::drop);
       if (out_.load(std::memory_order_acquire) == 0) break;
@@ -154,6 +159,7 @@ class inbox {
     published_.notify_one();
   }
 
+  const std::uint32_t born_ = fork_generation();
   finished_queue queue_;
   alignas(64) consumers who_{std::numeric_limits<std::uint16_t>::max()};
   std::atomic<std::size_t> publishers_{0};

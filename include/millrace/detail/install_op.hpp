@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stop_token>
 #include <utility>
 
 #include "millrace/detail/arena.hpp"
@@ -16,8 +17,11 @@ class install_body {
 
   explicit install_body(F&& f) : f_(std::move(f)) {}
 
-  result_type operator()() {
-    return call_through<result_type>([](auto&& inside) { arena::isolate(inside); }, f_);
+  static constexpr bool stoppable = once<F>::stoppable;
+
+  result_type operator()(const std::stop_token& stop) {
+    return call_through<result_type>([](auto&& inside) { arena::isolate(inside); },
+                                     [&]() -> decltype(auto) { return f_(stop); });
   }
 
  private:

@@ -1,44 +1,119 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 namespace millrace::detail {
 
 // What queues, workers and loops see of an operation. A function pointer instead of a vtable: one
 // load less, and no destructor that anybody could call by the base.
-//
-// The two links are for the queues: an operation lies in one at a time, in a handoff_queue on its
-// way to a worker, in a finished_queue on its way back.
 class job {
  public:
-  enum class step {
+  enum class step : std::uint8_t {
     run,       // on a worker
     complete,  // on the handler's executor, or on a thread from which to get there
-    drop,      // instead of either: destroy the operation, call nobody
+    drop,      // instead of complete: destroy the operation, call nobody
+    // Instead of run, for a job that is taken out of its queue or never gets into one; any thread.
+    cancel,   // complete with operation_aborted
+    expire,   // complete with errc::deadline_exceeded
+    refuse,   // complete with errc::pool_shut_down
+    reject,   // complete with errc::queue_full
+    starve,   // complete with std::bad_alloc
+    abandon,  // drop
+    home,     // none of these: tell where it will come back to
   };
 
   // Each step hands the job over: the caller must not touch it afterwards.
   void perform(step which) { act_(*this, which); }
 
+  // The context that the job will come back to, as an address to compare; none: null.
+  [[nodiscard]] const void* home() noexcept { return act_(*this, step::home); }
+
   job(const job&) = delete;
   job& operator=(const job&) = delete;
 
-  // The one after this. Atomic for finished_queue's sake; in a handoff_queue it is the next of the
-  // same batch, and read and written by its owner only.
+  // The one after this. Atomic for finished_queue's sake; in the other lists it is read and written
+  // by whoever holds the list.
   std::atomic<job*> next{nullptr};
-  job* next_batch = nullptr;  // of a batch's first job only
-
   [[nodiscard]] job* following() const noexcept { return next.load(std::memory_order_relaxed); }
   void follow_with(job* one) noexcept { next.store(one, std::memory_order_relaxed); }
 
+  // For the lists that a job may be taken out of the middle of, see handoff_queue and gate.
+  job* previous = nullptr;
+  job* next_batch = nullptr;  // of a batch's first job only
+
+  // 0 is the highest. Written before the job is handed over.
+  std::uint8_t priority = 0;
+  // In which list it is, as written by whoever holds that list.
+  bool queued = false;  // in a pump: handed over, and not taken yet
+  bool parked = false;  // in a gate: waits for its turn to be handed over
+  bool gated = false;   // counted by a gate as pending
+  // Somebody may ask for it from any thread while it is handed over.
+  bool watched = false;
+  // Runs even where its pool has been shut down.
+  bool lasting = false;
+
  protected:
-  using function = void (*)(job&, step);
+  using function = const void* (*)(job&, step);
 
   explicit job(function act) noexcept : act_(act) {}
   ~job() = default;
 
  private:
   function act_;
+};
+
+// Jobs one behind the other, with nothing allocated.
+struct job_batch {
+  job* first = nullptr;
+  job* last = nullptr;
+
+  [[nodiscard]] static job_batch of(job& one) noexcept {
+    one.follow_with(nullptr);  // it may still name its neighbour of the batch that it came with
+    one.previous = nullptr;
+    return {&one, &one};
+  }
+
+  [[nodiscard]] bool empty() const noexcept { return first == nullptr; }
+
+  void append(job& one) noexcept {
+    one.follow_with(nullptr);
+    one.previous = last;
+    if (first == nullptr) {
+      first = &one;
+    } else {
+      last->follow_with(&one);
+    }
+    last = &one;
+  }
+
+  // `one` is in this batch.
+  void remove(job& one) noexcept {
+    job* const after = one.following();
+    if (first == &one) {
+      first = after;
+    } else {
+      one.previous->follow_with(after);
+    }
+    if (last == &one) {
+      last = one.previous;
+    } else {
+      after->previous = one.previous;
+    }
+    if (first == nullptr) last = nullptr;
+  }
+
+  // Takes the first; the batch isn't empty.
+  [[nodiscard]] job& pop() noexcept {
+    job& one = *first;
+    first = one.following();
+    if (first == nullptr) {
+      last = nullptr;
+    } else {
+      first->previous = nullptr;
+    }
+    return one;
+  }
 };
 
 }  // namespace millrace::detail

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <stop_token>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -22,18 +23,22 @@ class join_body {
 
   explicit join_body(Fs&&... fs) : fs_(once<Fs>(std::move(fs))...) {}
 
-  result_type operator()() { return run(std::index_sequence_for<Fs...>()); }
+  static constexpr bool stoppable = (once<Fs>::stoppable || ...);
+
+  result_type operator()(const std::stop_token& stop) {
+    return run(std::index_sequence_for<Fs...>(), stop);
+  }
 
  private:
   template <std::size_t... I>
-  result_type run(std::index_sequence<I...>) {
+  result_type run(std::index_sequence<I...>, const std::stop_token& stop) {
     std::tuple<job_result<job_result_t<Fs>>...> results;
     arena::isolate([&] {
       fork_group others;
       // Forked from the last to the first: this worker goes on with the newest, so that on one
       // worker the callables run in argument order.
-      (fork_unless_first<sizeof...(I) - 1 - I>(others, results), ...);
-      std::get<0>(results).capture(std::get<0>(fs_));
+      (fork_unless_first<sizeof...(I) - 1 - I>(others, results, stop), ...);
+      std::get<0>(results).capture(std::get<0>(fs_), stop);
       others.wait();
     });
     // Braces: evaluated left to right, so the first in argument order that threw is rethrown.
@@ -41,9 +46,9 @@ class join_body {
   }
 
   template <std::size_t I, class Results>
-  void fork_unless_first(fork_group& others, Results& results) {
+  void fork_unless_first(fork_group& others, Results& results, const std::stop_token& stop) {
     if constexpr (I != 0) {
-      others.run([this, &results] { std::get<I>(results).capture(std::get<I>(fs_)); });
+      others.run([this, &results, &stop] { std::get<I>(results).capture(std::get<I>(fs_), stop); });
     }
   }
 

@@ -2,25 +2,66 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <utility>
 
 #include "millrace/detail/event.hpp"
+#include "millrace/detail/job.hpp"
 
 namespace millrace::detail {
 
-// Jobs and tracked executors that a pool still has to see end. oneTBB keeps no such count that its
-// destructor would wait for.
+// What a pool still has to see end: jobs, and whoever else needs the pool to be there, such as
+// called workers and tracked executors. oneTBB keeps no such count that its destructor would wait
+// for.
 //
-// The count starts at 1, the owner's own share: it reaches 0 once in the life of a pool, so only
-// the very last release touches the event, and nothing after that release touches the pool.
+// One word:
+//   bits 0..31   shares of others; it starts at 1, the owner's own
+//   bits 32..63  jobs
+// It reaches 0 once in the life of a pool, so only the very last release touches the event, and
+// nothing after that release touches the pool.
 class outstanding_count {
  public:
   // Relaxed: whoever adds holds a share already, or is the owner.
   void add() noexcept { count_.fetch_add(1, std::memory_order_relaxed); }
+  void add_job() noexcept { count_.fetch_add(one_job, std::memory_order_relaxed); }
 
-  // Release: what the job did happens before wait() returns. Acquire for the last one, who speaks
-  // for all the others.
-  void release(std::size_t shares = 1) noexcept {
-    if (count_.fetch_sub(shares, std::memory_order_acq_rel) == shares) none_left_.set();
+  // Release: what was done happens before wait() returns. Acquire for the last one, who speaks for
+  // all the others.
+  void release() noexcept {
+    if (count_.fetch_sub(1, std::memory_order_acq_rel) == 1) none_left_.set();
+  }
+
+  // The caller has a share besides. seq_cst: against when_idle(), one of the two sees the other.
+  void jobs_ended(std::uint64_t jobs) noexcept {
+    const std::uint64_t before = count_.fetch_sub(jobs * one_job, std::memory_order_seq_cst);
+    if (before >> 32 == jobs && somebody_waits_.load(std::memory_order_seq_cst)) tell_waiters();
+  }
+
+  // Performs the `run` step of `waiter` when no job is left, perhaps at once; until then it has a
+  // share.
+  void when_idle(job& waiter) noexcept {
+    add();
+    {
+      const std::lock_guard lock(mutex_);
+      waiters_.append(waiter);
+      somebody_waits_.store(true, std::memory_order_seq_cst);
+    }
+    if (count_.load(std::memory_order_seq_cst) < one_job) tell_waiters();
+  }
+
+  // Takes out the waiters for which `condition(job&)` holds; each keeps its share.
+  template <class Condition>
+  void remove_waiters(Condition&& condition, job_batch& all) noexcept {
+    const std::lock_guard lock(mutex_);
+    for (job* one = waiters_.first; one != nullptr;) {
+      job* const after = one->following();
+      if (condition(*one)) {
+        waiters_.remove(*one);
+        all.append(*one);
+      }
+      one = after;
+    }
   }
 
   // Gives up the owner's share and waits for the others. Called once, by the destructor.
@@ -30,9 +71,27 @@ class outstanding_count {
   }
 
  private:
+  static constexpr std::uint64_t one_job = std::uint64_t{1} << 32;
+
+  void tell_waiters() noexcept {
+    job_batch all;
+    {
+      const std::lock_guard lock(mutex_);
+      all = std::exchange(waiters_, {});
+      somebody_waits_.store(false, std::memory_order_relaxed);
+    }
+    while (!all.empty()) {
+      all.pop().perform(job::step::run);
+      release();
+    }
+  }
+
   // A line of its own: submitting threads and workers write it while they read their pool.
-  alignas(64) std::atomic<std::size_t> count_{1};
+  alignas(64) std::atomic<std::uint64_t> count_{1};
+  std::atomic<bool> somebody_waits_{false};
   event none_left_;
+  std::mutex mutex_;
+  job_batch waiters_;
 };
 
 }  // namespace millrace::detail

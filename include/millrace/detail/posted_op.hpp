@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <utility>
 
@@ -14,23 +15,32 @@ class posted_op final : public job {
  public:
   template <class G>
   static void start(Core& core, G&& f) {
+    core.require_same_process();
     posted_op& self = *std::make_unique<posted_op>(core, std::forward<G>(f)).release();
-    core.submit(self, self.record_);
+    core.submit_lasting(self, self.record_);
   }
 
   template <class G>
-  posted_op(Core& core, G&& f) : job(&posted_op::act), core_(core), f_(std::forward<G>(f)) {}
+  posted_op(Core& core, G&& f) : job(&posted_op::act), core_(core), f_(std::forward<G>(f)) {
+    priority = 1;
+  }
 
  private:
-  static void act(job& base, step) noexcept {
-    std::unique_ptr<posted_op> self(static_cast<posted_op*>(&base));
-    Core& core = self->core_;
-    core.started(self->record_);
-    {
-      F f(std::move(self->f_));
-      std::move(f)();
+  static const void* act(job& base, step which) noexcept {
+    auto* const itself = static_cast<posted_op*>(&base);
+    if (which == step::run) {
+      std::unique_ptr<posted_op> self(itself);
+      Core& core = self->core_;
+      core.started(*self, self->record_);
+      {
+        F f(std::move(self->f_));
+        std::move(f)();
+      }
+      core.finished(self->record_, false);
+    } else if (which != step::home) {
+      std::terminate();  // no memory to call a worker with, and nobody to tell
     }
-    core.finished(self->record_, false);
+    return nullptr;
   }
 
   Core& core_;

@@ -28,7 +28,8 @@ class pump final : private turn_scope::holder {
  public:
   static constexpr std::size_t priorities = 3;
 
-  // `keep` is the pool's count: a called worker keeps the pool alive until it has left.
+  // `keep` is the pool's count: it holds the pool for each job that was submitted, until a worker
+  // has run it, and for called workers until they have left.
   pump(arena& workers, int most, std::chrono::nanoseconds idle_spin,
        outstanding_count& keep) noexcept
       : workers_(workers),
@@ -39,18 +40,81 @@ class pump final : private turn_scope::holder {
   pump(const pump&) = delete;
   pump& operator=(const pump&) = delete;
 
-  // Any thread. 0 is the highest priority. The pool is kept until the job has been performed.
-  void submit(job& one, std::size_t priority) noexcept {
-    keep_.add();
+  // Any thread. The job is counted; the worker that has run it says that it has ended.
+  void submit(job& one) noexcept {
     if (turn_scope* const turn = turn_scope::current()) {
-      if (priority == normal && hold_back(one, *turn)) return;
+      if (one.priority == normal && !one.watched && hold_back(one, *turn)) return;
       if (turn->held_by() == this) push_held();  // first come, first served
     }
-    push(job_batch::of(one), priority);
+    pushed(*this).submit(one);
+  }
+
+  // What is left to do after jobs were pushed, at the end of its life and outside of any lock.
+  class pushed {
+    // The jobs may have run, and the pool may be gone, before a push returns; but not while this
+    // may still have to call a worker.
+    auto keep() noexcept {
+      return [this] {
+        if (!kept_) self_.keep_.add();
+        kept_ = true;
+      };
+    }
+
+   public:
+    explicit pushed(pump& to) noexcept : self_(to) {}
+    ~pushed() {
+      if (first_) self_.call_if_wanted();
+      if (kept_) self_.keep_.release();
+    }
+    pushed(const pushed&) = delete;
+    pushed& operator=(const pushed&) = delete;
+
+    // Pushes, whatever turn it is.
+    void submit(job& one) noexcept {
+      bool first = false;
+      if (one.watched) {
+        first = self_.queue_.push_watched(one, one.priority, keep());
+      } else {
+        one.queued = true;
+        first = self_.queue_.push(job_batch::of(one), one.priority, keep());
+      }
+      first_ = first_ || first;
+    }
+
+    // What was held back, and is queued already.
+    void operator()(job_batch held) noexcept {
+      const bool first = self_.queue_.push(held, normal, keep());
+      first_ = first_ || first;
+    }
+
+   private:
+    pump& self_;
+    bool first_ = false;
+    bool kept_ = false;
+  };
+
+  // Any thread. Takes out a job that was submitted and that no worker has taken: it is the caller's
+  // then, and so is its count.
+  [[nodiscard]] bool remove(job& one) noexcept {
+    push_all_held();
+    return queue_.remove(one, one.priority);
+  }
+
+  // The same for all jobs for which `condition(job&)` holds.
+  template <class Condition>
+  [[nodiscard]] job_batch remove_all(Condition&& condition) noexcept {
+    push_all_held();
+    return queue_.remove_all(condition);
   }
 
  private:
-  static constexpr std::size_t normal = 1;
+  static constexpr std::uint8_t normal = 1;
+
+  void push_held() noexcept { held_.give(this_thread_number(), pushed(*this)); }
+  void push_all_held() noexcept {
+    if (!held_.empty()) held_.give_all(pushed(*this));
+  }
+  [[nodiscard]] bool fetch_held() noexcept { return held_.give_any(pushed(*this)); }
 
   // Holds a job back until the end of the turn, if that doesn't make it wait: while every worker is
   // busy, or one of them is looking for work and looks here, too.
@@ -62,16 +126,11 @@ class pump final : private turn_scope::holder {
     } else if (turn.held_by() != this) {
       return false;
     }
+    one.queued = true;
     held_.append(one, this_thread_number());
     // A worker that left meanwhile may have looked before this was there to be seen.
     if (!who_.will_look()) push_held();
     return true;
-  }
-
-  void push_held() noexcept {
-    if (const job_batch batch = held_.take(this_thread_number()); !batch.empty()) {
-      push(batch, normal);
-    }
   }
 
   void end_of_turn() noexcept override {
@@ -79,29 +138,28 @@ class pump final : private turn_scope::holder {
     keep_.release();
   }
 
-  void push(job_batch batch, std::size_t priority) noexcept {
-    // The jobs may have run, and the pool may be gone, before this returns; but not while it may
-    // still have to call a worker.
-    bool kept = false;
-    const bool first = queue_.push(batch, priority, [&] {
-      if (!kept) keep_.add();
-      kept = true;
-    });
-    if (first) call_if_wanted();
-    if (kept) keep_.release();
-  }
-
   void call_if_wanted() noexcept {
     if (!who_.want_another()) return;
     keep_.add();
-    workers_.call([this] { work(); });
+    try {
+      workers_.call([this] { work(); });
+    } catch (...) {  // oneTBB could not allocate the task
+      if (who_.never_came()) starve();
+      keep_.release();
+    }
+  }
+
+  // Nobody is there to run what is queued, and nobody can be called.
+  void starve() noexcept {
+    job_batch all = remove_all([](job&) { return true; });
+    while (!all.empty()) all.pop().perform(job::step::starve);
   }
 
   // On a worker.
   void work() noexcept {
     using ask = handoff_queue<priorities>::ask;
     who_.arrived();
-    std::size_t performed = 0;
+    std::uint64_t performed = 0;
     for (ask whom = ask::ready_and_stacks;;) {
       const auto next = queue_.take(whom);
       if (next.one != nullptr) {
@@ -111,7 +169,7 @@ class pump final : private turn_scope::holder {
         whom = ask::ready;
       } else {
         // All at once: the submitting threads write this count for each job.
-        keep_.release(std::exchange(performed, 0));
+        if (performed != 0) keep_.jobs_ended(std::exchange(performed, 0));
         job_streak::of_this_thread().interrupt();
         whom = ask::ready_and_stacks;
         if (look_out() || fetch_held()) continue;
@@ -120,13 +178,6 @@ class pump final : private turn_scope::holder {
       }
     }
     keep_.release();
-  }
-
-  [[nodiscard]] bool fetch_held() noexcept {
-    const job_batch batch = held_.take_any();
-    if (batch.empty()) return false;
-    push(batch, normal);
-    return true;
   }
 
   [[nodiscard]] bool nothing_left() noexcept { return queue_.empty() && held_.empty(); }

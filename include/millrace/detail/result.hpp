@@ -25,16 +25,20 @@ struct missing_value {
 template <class T>
 class job_result {
  public:
-  // Runs `body` and keeps what it returns or throws. The value is built in place, so it needs no
-  // default and is moved once, into the handler.
-  template <class Body>
-  void capture(Body& body) noexcept {
+  // Runs `body(arguments...)` and keeps what it returns or throws. The value is built in place, so
+  // it needs no default and is moved once, into the handler.
+  template <class Body, class... Arguments>
+  void capture(Body& body, const Arguments&... arguments) noexcept {
+    auto call = [&]() -> decltype(auto) { return body(arguments...); };
     try {
-      state_.template emplace<1>(in_place{body});
+      state_.template emplace<1>(in_place{call});
     } catch (...) {
       state_.template emplace<2>(std::current_exception());
     }
   }
+
+  // Instead: what the body didn't get round to throw.
+  void fail(std::exception_ptr error) noexcept { state_.template emplace<2>(std::move(error)); }
 
   [[nodiscard]] bool failed() const noexcept { return state_.index() == 2; }
 
@@ -77,14 +81,16 @@ class job_result {
 template <>
 class job_result<void> {
  public:
-  template <class Body>
-  void capture(Body& body) noexcept {
+  template <class Body, class... Arguments>
+  void capture(Body& body, const Arguments&... arguments) noexcept {
     try {
-      body();
+      body(arguments...);
     } catch (...) {
       error_ = std::current_exception();
     }
   }
+
+  void fail(std::exception_ptr error) noexcept { error_ = std::move(error); }
 
   [[nodiscard]] bool failed() const noexcept { return error_ != nullptr; }
 

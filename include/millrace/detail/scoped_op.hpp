@@ -1,10 +1,10 @@
 #pragma once
 
+#include <concepts>
 #include <exception>
-#include <type_traits>
+#include <stop_token>
 #include <utility>
 
-#include "millrace/concepts.hpp"
 #include "millrace/detail/arena.hpp"
 #include "millrace/detail/result.hpp"
 #include "millrace/detail/scope.hpp"
@@ -16,18 +16,23 @@ namespace millrace::detail {
 template <class F, spawn_order Order>
 class scoped_body {
  public:
-  using result_type = job_value_t<std::invoke_result_t<F&&, Scope&>>;
+  using result_type = scope_result_t<F>;
+  static constexpr bool stoppable = true;  // children ask the scope for the token
 
   explicit scoped_body(F&& f) : f_(std::move(f)) {}
 
-  result_type operator()() {
+  result_type operator()(const std::stop_token& stop) {
     job_result<result_type> result;
     arena::isolate([&] {
       scope_state state(Order);
-      Scope scope(state);
+      Scope scope(state, stop);
       auto body = [&]() -> decltype(auto) {
         try {
-          return std::move(f_)(scope);
+          if constexpr (std::invocable<F&&, Scope&, std::stop_token>) {
+            return std::move(f_)(scope, stop);
+          } else {
+            return std::move(f_)(scope);
+          }
         } catch (...) {
           state.keep_first(std::current_exception());  // in its place among the children's
           throw;

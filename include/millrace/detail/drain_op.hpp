@@ -1,0 +1,67 @@
+#pragma once
+
+#include <exception>
+#include <utility>
+
+#include "millrace/detail/handler.hpp"
+#include "millrace/detail/job.hpp"
+#include "millrace/detail/way_back.hpp"
+
+namespace millrace::detail {
+
+// async_drain: completes when the pool has no job left. Nobody's job itself: neither counted nor
+// queued, it waits at the count of the others.
+template <class Core, class Handler, class Fallback>
+class drain_op final : public job {
+ public:
+  using handler_type = Handler;
+
+  drain_op(Core& core, Handler&& handler, const Fallback& fallback)
+      : job(&drain_op::act),
+        core_(core),
+        back_(make_way_back(handler, fallback, core.config().idle_spin)),
+        handler_(std::move(handler)) {}
+
+  [[nodiscard]] const Handler& handler() const noexcept { return handler_; }
+
+  static void start(Core& core, operation_ptr<drain_op> self) { core.when_idle(*self.release()); }
+
+ private:
+  using pointer = operation_ptr<drain_op>;
+
+  static const void* act(job& base, step which) {
+    auto* const self = static_cast<drain_op*>(&base);
+    switch (which) {
+      case step::run:
+        self->back_.deliver(*self, delivery::later, handler_allocator(self->handler_));
+        break;
+      case step::complete:
+        complete(pointer(self));
+        break;
+      case step::home:
+        return self->back_.home();
+      case step::abandon: {
+        Core& core = self->core_;
+        pointer{self};
+        core.remove_work();
+        break;
+      }
+      default:
+        pointer{self};
+    }
+    return nullptr;
+  }
+
+  static void complete(pointer self) {
+    const handler_way_back<Handler, Fallback> keep_working(std::move(self->back_));
+    Handler handler(std::move(self->handler_));
+    self.free_for(handler);
+    std::move(handler)(std::exception_ptr());
+  }
+
+  Core& core_;
+  handler_way_back<Handler, Fallback> back_;
+  Handler handler_;
+};
+
+}  // namespace millrace::detail
