@@ -64,17 +64,33 @@ inline constexpr bool is_token = !std::invocable<std::decay_t<Last>&&>;
 ///   throws and `R` has no default constructor, a handler that takes an `R` isn't called: the
 ///   exception leaves the `run()` that would have called it. Coroutines and futures are not
 ///   concerned.
+/// - **Errors of the pool's own:** `std::system_error` with `asio::error::operation_aborted`, or
+///   `errc::deadline_exceeded`, `errc::queue_full`, `errc::pool_shut_down`; such a job has not
+///   begun. `std::bad_alloc` where oneTBB has no memory to call a worker with. The initiating call
+///   itself throws `std::bad_alloc` if there is none for the operation, and
+///   `errc::used_after_fork` in a forked child.
+/// - **Cancellation**, by the handler's associated slot: a job that has not begun never runs, and
+///   completes with `operation_aborted` without waiting for a worker. For one that runs, terminal
+///   and partial request its `std::stop_token`, and total does nothing; the operation completes
+///   when the job ends, with what that returns or throws. The slot is cleared before the handler is
+///   called.
+/// - **Deadline**, in `JobOptions`: the same, with `errc::deadline_exceeded` for a job that has not
+///   begun. Told by a thread of the pool that the first job with a deadline starts.
 /// - **Lifetime:** the callable is moved into the operation and destroyed on the worker before the
-///   completion can be observed. The handler's executor counts as having work until then.
+///   completion can be observed; where it never runs, on the thread that gives it up. The handler's
+///   executor counts as having work until then.
+/// - **A context that goes** while jobs are out: those that have not begun are dropped and never
+///   run, those that run are waited for, and then the handlers are destroyed without being called.
+///   Captures by reference into a coroutine's frame are safe to the end of the job. (Handlers whose
+///   executor doesn't tell its context are not waited for.)
 /// - **Thread safety:** any thread may start operations at any time.
 /// - **Allocation:** the operation, by the handler's associated allocator, freed before the handler
 ///   is called; where that is `std::allocator`, from a cache of the thread. To handlers of an
 ///   `io_context` or `thread_pool` the way back allocates nothing; else what Asio needs to reach
 ///   the handler's executor.
 ///
-/// The destructor waits for all jobs and for tracked executors of the pool; it must not run on one
-/// of the pool's own workers. A job must not block on another job of its own pool, which may never
-/// get a worker: `execute_sync` knows this case, a future's `get()` doesn't.
+/// A job must not block on another job of its own pool, which may never get a worker:
+/// `execute_sync` knows this case, a future's `get()` doesn't.
 ///
 /// `Instrumentation` sees the life of each job: `ComputeMetrics`, `NoMetrics` or your own.
 template <InstrumentationPolicy Instrumentation = ComputeMetrics>
@@ -111,8 +127,8 @@ class ComputePool : public asio::execution_context {
 
   /// Runs one job.
   ///
-  /// **Completes:** with what `f()` returns or throws. **Cancellation:** none yet; the operation
-  /// ignores its slot. Else as said at the class. **Example:** examples/01_execute.cpp
+  /// `f()` or `f(std::stop_token)`. **Completes:** with what `f` returns or throws. Else as said at
+  /// the class. **Example:** examples/01_execute.cpp
   template <Job F, class Token = default_token>
   [[nodiscard]] auto execute(F&& f, Token&& token = Token()) {
     return start_execute(std::forward<F>(f), std::forward<Token>(token), no_options());
@@ -126,8 +142,8 @@ class ComputePool : public asio::execution_context {
   ///
   /// **Runs on:** a worker; a wait inside takes up nothing but work that `f` spawned. Called on one
   /// of the pool's workers, `f` runs at once on that worker, before the call returns.
-  /// **Completes:** with what `f()` returns or throws; **Cancellation:** none yet.
-  /// **Example:** examples/02_install.cpp
+  /// **Completes:** with what `f` returns or throws. **Cancellation:** as for all; oneTBB's
+  /// algorithms don't look at the token, so `f` hands it on. **Example:** examples/02_install.cpp
   template <Job F, class Token = default_token>
   [[nodiscard]] auto install(F&& f, Token&& token = Token()) {
     return start_install(std::forward<F>(f), std::forward<Token>(token), no_options());
@@ -144,7 +160,8 @@ class ComputePool : public asio::execution_context {
   /// **Runs on:** the first on one worker, the others there or on any that is free.
   /// **Completes:** with a `std::tuple` of all results, `std::monostate` for `void`. All of them
   /// run even if one throws; the exception of the first in argument order that threw is the
-  /// operation's. **Cancellation:** none yet. **Example:** examples/03_join.cpp
+  /// operation's. **Cancellation:** as for all; each of them may take a `std::stop_token`.
+  /// **Example:** examples/03_join.cpp
   template <class First, class... Args>
     requires(sizeof...(Args) >= 1 && !std::same_as<std::decay_t<First>, JobOptions>)
   [[nodiscard]] auto join(First&& first, Args&&... args) {
@@ -162,7 +179,8 @@ class ComputePool : public asio::execution_context {
   /// newest first. **Completes:** after the last child, with what `f` returned; or with the first
   /// exception that the body or a child threw, the others having run all the same. A result
   /// computed from the children's must be computed after `Scope::wait`.
-  /// **Cancellation:** none yet. **Example:** examples/04_scope.cpp
+  /// **Cancellation:** as for all; children ask `Scope::stop_token`.
+  /// **Example:** examples/04_scope.cpp
   template <ScopeBody F, class Token = default_token>
   [[nodiscard]] auto execute_scoped(F&& f, Token&& token = Token()) {
     return start_scoped<detail::spawn_order::lifo>(std::forward<F>(f), std::forward<Token>(token),
@@ -191,7 +209,8 @@ class ComputePool : public asio::execution_context {
   /// For plain threads; an I/O thread should `co_await execute`.
   /// **Runs on:** a worker; on the calling thread if that works for this pool already, be it as
   /// one of its workers or for another pool's job that such a worker waits for. **Completes:** by
-  /// returning what `f()` returns, or throwing what it throws. **Lifetime:** `f` may borrow from
+  /// returning what `f` returns, or throwing what it throws or one of the pool's own errors; in a
+  /// full pool that waits it waits for its turn. **Lifetime:** `f` may borrow from
   /// the caller. **Thread safety:** any thread. **Allocation:** a task of oneTBB's own.
   /// **Example:** examples/05_execute_sync.cpp
   template <Job F>

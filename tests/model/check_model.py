@@ -40,6 +40,16 @@ VARIANTS = {
     ("broken: nobody called for the rest", ["NO_MORE"], False),
     ("broken: the head is emptied after the last job was taken", ["HEAD_TOO_LATE"], False),
 ],
+"operation": [
+    ("cancel, deadline, start, finish, shutdown, each against the others", [], True),
+    ("broken: a worker takes a job without the lock", ["TAKE_WITHOUT_LOCK"], False),
+    ("broken: a canceller removes a job without the lock", ["REMOVE_WITHOUT_LOCK"], False),
+    ("broken: nobody waits for a canceller in the pool", ["NO_LEAVING"], False),
+    ("broken: a canceller announces itself too late", ["ENTER_LATE"], False),
+    ("broken: the slot isn't cleared", ["NO_SLOT_CLEARED"], False),
+    ("broken: the destructor doesn't wait for the job", ["FORGET_COUNT"], False),
+    ("broken: a submission doesn't see the shutdown", ["CLOSE_UNSEEN"], False),
+],
 }
 
 
