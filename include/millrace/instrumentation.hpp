@@ -3,11 +3,13 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "millrace/concepts.hpp"
 #include "millrace/config.hpp"
 #include "millrace/detail/counters.hpp"
 #include "millrace/detail/job_streak.hpp"
+#include "millrace/detail/label_table.hpp"
 #include "millrace/metrics.hpp"
 
 namespace millrace {
@@ -22,37 +24,58 @@ namespace millrace {
 /// **Thread safety:** all members, from any thread.
 class ComputeMetrics {
  public:
-  /// What a job carries for this policy: the time of its last step, or none.
+  /// What a job carries for this policy: the time of its last step, or none, and its label's
+  /// counters, or none.
   struct record {
     std::chrono::steady_clock::time_point since{};
+    detail::job_counters* label = nullptr;
   };
 
   explicit ComputeMetrics(const ComputeConfig& config) : slow_job_(config.slow_job) {}
 
+  /// Throws `std::bad_alloc` for a label that is new.
+  void labelled(record& job, std::string_view label) { job.label = &labels_->of(label); }
+
   void submitted(record& job) noexcept {
-    if (counters_->measures_next_wait()) job.since = clock::now();
+    if (counters_->measures_next_wait() || job.label != nullptr) job.since = clock::now();
     counters_->submitted();
+    if (job.label != nullptr) job.label->submitted();
   }
 
   void started(record& job) noexcept {
     auto& streak = detail::job_streak::of_this_thread();
     const auto now = streak.begin(counters_.get()) ? streak.last_end() : clock::now();
-    if (job.since != clock::time_point()) counters_->waited(between(job.since, now));
+    if (job.since != clock::time_point()) {
+      const std::uint64_t waited = between(job.since, now);
+      counters_->waited(waited);
+      if (job.label != nullptr) job.label->waited(waited);
+    }
     job.since = now;
     counters_->started();
+    if (job.label != nullptr) job.label->started();
   }
 
-  void unstarted(record&, Unstarted why) noexcept { counters_->unstarted(why); }
+  void unstarted(record& job, Unstarted why) noexcept {
+    counters_->unstarted(why);
+    if (job.label != nullptr) job.label->unstarted(why);
+  }
 
   void finished(record& job, bool failed) noexcept {
     const auto now = clock::now();
     const std::uint64_t ran = between(job.since, now);
     detail::job_streak::of_this_thread().end(counters_.get(), now);
-    counters_->ended(ran, failed, ran >= static_cast<std::uint64_t>(slow_job_.count()));
+    const bool slow = ran >= static_cast<std::uint64_t>(slow_job_.count());
+    counters_->ended(ran, failed, slow);
+    if (job.label != nullptr) job.label->ended(ran, failed, slow);
   }
 
   /// Counters and histograms of all threads, added up. Costs some microseconds.
-  [[nodiscard]] MetricsSnapshot snapshot() const { return counters_->snapshot(); }
+  [[nodiscard]] MetricsSnapshot snapshot() const {
+    MetricsSnapshot all;
+    static_cast<JobMetrics&>(all) = counters_->snapshot();
+    labels_->snapshot(all.by_label);
+    return all;
+  }
 
  private:
   using clock = std::chrono::steady_clock;
@@ -66,6 +89,7 @@ class ComputeMetrics {
   std::chrono::nanoseconds slow_job_;
   // On the heap: 80 KiB of shards would make a pool on the stack a surprise.
   std::unique_ptr<detail::job_counters> counters_ = std::make_unique<detail::job_counters>();
+  std::unique_ptr<detail::label_table> labels_ = std::make_unique<detail::label_table>();
 };
 
 /// No instrumentation: no clock is read, nothing is counted, a job carries nothing.

@@ -2,6 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
 
 namespace millrace {
 
@@ -18,12 +21,12 @@ struct HistogramSnapshot {
   std::chrono::nanoseconds max{};
 };
 
-/// A consistent picture of what a pool has done so far.
+/// What became of a set of jobs so far.
 ///
 /// Counters never fall. In every snapshot `submitted >= started >= completed + failed`; once all
 /// jobs have ended both gauges are 0 and
 /// `submitted == completed + failed + cancelled + expired + rejected`.
-struct MetricsSnapshot {
+struct JobMetrics {
   std::uint64_t submitted = 0;  ///< jobs handed to the pool
   std::uint64_t started = 0;    ///< jobs that a worker began
   std::uint64_t completed = 0;  ///< jobs that returned
@@ -38,6 +41,12 @@ struct MetricsSnapshot {
 
   HistogramSnapshot queue_wait;  ///< from submission to start; a sample while jobs are very short
   HistogramSnapshot run_time;    ///< from start to return or throw
+};
+
+/// A consistent picture of what a pool has done so far.
+struct MetricsSnapshot : JobMetrics {
+  /// The same for the jobs of each `JobOptions::label`, as far as they have one.
+  std::map<std::string, JobMetrics, std::less<>> by_label;
 };
 
 }  // namespace millrace

@@ -48,6 +48,7 @@ RANKS = {
     # L2: one neighbour each
     "detail/arena.hpp": 20,
     "detail/counters.hpp": 20,
+    "detail/label_table.hpp": 21,
     "detail/handler.hpp": 20,
     "detail/way_back.hpp": 20,
     "detail/pump.hpp": 21,

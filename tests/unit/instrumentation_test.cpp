@@ -110,3 +110,36 @@ TEST_CASE("NoMetrics leaves nothing in a job") {
   STATIC_REQUIRE(std::is_empty_v<millrace::NoMetrics::record>);
   STATIC_REQUIRE(std::is_empty_v<millrace::NoMetrics>);
 }
+
+TEST_CASE("jobs with a label count for it as well, each label by itself") {
+  millrace::ComputeMetrics policy({.slow_job = std::chrono::nanoseconds(1)});
+  const auto run = [&](const char* label) {
+    millrace::ComputeMetrics::record job;
+    if (label != nullptr) policy.labelled(job, label);
+    policy.submitted(job);
+    policy.started(job);
+    wait_for_the_clock();
+    policy.finished(job, false);
+  };
+  run("hash");
+  run("resize");
+  run(nullptr);
+  run("hash");
+  millrace::ComputeMetrics::record never;
+  policy.labelled(never, "hash");
+  policy.submitted(never);
+  policy.unstarted(never, millrace::Unstarted::expired);
+  const auto all = policy.snapshot();
+  CHECK(all.submitted == 5);
+  CHECK(all.completed == 4);
+  REQUIRE(all.by_label.size() == 2);
+  const auto& hash = all.by_label.at("hash");
+  CHECK(hash.submitted == 3);
+  CHECK(hash.completed == 2);
+  CHECK(hash.expired == 1);
+  CHECK(hash.slow == 2);
+  CHECK(hash.pending == 0);
+  CHECK(hash.run_time.count == 2);
+  CHECK(hash.queue_wait.count == 2);
+  CHECK(all.by_label.at("resize").submitted == 1);
+}

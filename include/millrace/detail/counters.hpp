@@ -62,8 +62,8 @@ class job_counters {
     });
   }
 
-  [[nodiscard]] MetricsSnapshot snapshot() const {
-    MetricsSnapshot all;
+  [[nodiscard]] JobMetrics snapshot() const {
+    JobMetrics all;
     for (const auto& each : shards_) all.completed += read(each.completed);
     for (const auto& each : shards_) all.failed += read(each.failed);
     for (const auto& each : shards_) all.slow += read(each.slow);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -132,7 +133,8 @@ class pool_core final : private live_pools::member {
     return (gate_.bounded() && gate_.remove(one)) || pump_.remove(one);
   }
 
-  void labelled(record& its, std::string_view label) noexcept {
+  // Throws what the policy throws.
+  void labelled([[maybe_unused]] record& its, [[maybe_unused]] std::string_view label) {
     if constexpr (requires { instrumentation_.labelled(its, label); }) {
       if (!label.empty()) instrumentation_.labelled(its, label);
     }
