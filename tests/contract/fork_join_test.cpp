@@ -1,5 +1,11 @@
+#include <oneapi/tbb/parallel_for.h>
+
+#include <asio/bind_executor.hpp>
+#include <asio/io_context.hpp>
+#include <asio/use_future.hpp>
 #include <atomic>
 #include <barrier>
+#include <latch>
 #include <memory>
 #include <numeric>
 #include <set>
@@ -260,4 +266,115 @@ TEST_CASE("on one worker a scope takes the newest child first, a fifo scope the 
     co_await p.execute_scoped_fifo(body);
     CHECK(order == ascending);
   }(pool));
+}
+
+namespace {
+
+void spawn_nested(millrace::Scope& scope, int depth, std::atomic<int>& ran) {
+  ++ran;
+  if (depth == 0) return;
+  scope.spawn([depth, &ran](millrace::Scope& inner) { spawn_nested(inner, depth - 1, ran); });
+}
+
+}  // namespace
+
+TEST_CASE("100,000 nested spawns don't overflow the stack [P33]") {
+  ComputePool pool{{.threads = 2}};
+  std::atomic<int> ran = 0;
+  const auto body = [&](millrace::Scope& scope) { spawn_nested(scope, 100'000, ran); };
+  test::run([](ComputePool<>& p, const auto& f) -> asio::awaitable<void> {
+    co_await p.execute_scoped(f);
+    co_await p.execute_scoped_fifo(f);
+  }(pool, body));
+  CHECK(ran == 2 * 100'001);
+}
+
+TEST_CASE("100,000 children of one scope don't overflow the stack [P33]") {
+  ComputePool pool{{.threads = 2}};
+  std::atomic<int> ran = 0;
+  const auto body = [&](millrace::Scope& scope) {
+    for (int i = 0; i < 100'000; ++i) scope.spawn([&] { ++ran; });
+  };
+  test::run([](ComputePool<>& p, const auto& f) -> asio::awaitable<void> {
+    co_await p.execute_scoped(f);
+    co_await p.execute_scoped_fifo(f);
+  }(pool, body));
+  CHECK(ran == 200'000);
+}
+
+namespace {
+
+// What a worker holds while it waits: a thread that came by again would find itself inside.
+class NotTwice {
+ public:
+  explicit NotTwice(std::atomic<int>& entered_twice) {
+    if (inside_) ++entered_twice;
+    inside_ = true;
+  }
+  ~NotTwice() { inside_ = false; }
+
+ private:
+  static inline thread_local bool inside_ = false;
+};
+
+auto ignore_on(asio::io_context& context) {
+  return asio::bind_executor(context, [](std::exception_ptr) {});
+}
+
+void wait_in_a_loop() {
+  oneapi::tbb::parallel_for(0, 64, [](int) {
+    for (int i = 0; i < 200; ++i) millrace::detail::spin_pause();
+  });
+}
+
+}  // namespace
+
+TEST_CASE("a worker that waits in one job's parallel_for never begins another job [P35]") {
+  std::atomic<int> entered_twice = 0;
+  ComputePool pool{{.threads = 3}};
+  const auto job = [&] {
+    const NotTwice here(entered_twice);
+    wait_in_a_loop();
+  };
+  asio::io_context context;
+  for (int i = 0; i < 300; ++i) {
+    pool.execute(job, ignore_on(context));
+    pool.install(job, ignore_on(context));
+  }
+  context.run();
+  CHECK(entered_twice == 0);
+}
+
+TEST_CASE("a lock held across parallel_for in install isn't met in another job's loop [P35]") {
+  std::atomic<int> entered_twice = 0;
+  ComputePool pool{{.threads = 3}};
+  std::latch waiting(1);
+  std::latch release(1);
+  // Its own worker waits in the loop for the other one, which is held up; what could it do
+  // meanwhile?
+  const auto holds = [&] {
+    const NotTwice here(entered_twice);
+    const auto own = std::this_thread::get_id();
+    std::barrier both(2);
+    oneapi::tbb::parallel_for(0, 2, [&](int) {
+      both.arrive_and_wait();
+      if (std::this_thread::get_id() == own) {
+        waiting.count_down();
+      } else {
+        release.wait();
+      }
+    });
+  };
+  const auto locks_inside = [&] {
+    oneapi::tbb::parallel_for(0, 64, [&](int) {
+      const NotTwice here(entered_twice);
+      for (int i = 0; i < 5'000; ++i) millrace::detail::spin_pause();
+    });
+  };
+  auto held = pool.install(holds, asio::use_future);
+  waiting.wait();
+  pool.install(locks_inside, asio::use_future).get();
+  release.count_down();
+  held.get();
+  CHECK(entered_twice == 0);
 }

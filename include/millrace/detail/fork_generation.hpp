@@ -18,4 +18,10 @@ namespace millrace::detail {
   return generation.load(std::memory_order_relaxed);
 }
 
+// False in a child of a process that has had a pool: oneTBB doesn't know that its threads are gone.
+[[nodiscard]] inline bool may_make_a_pool() noexcept {
+  static const std::uint32_t first_pool = fork_generation();
+  return fork_generation() == first_pool;
+}
+
 }  // namespace millrace::detail

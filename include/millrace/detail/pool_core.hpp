@@ -84,9 +84,7 @@ class pool_core final : private live_pools::member {
 
   // Throws errc::used_after_fork in a child of the process that made the pool.
   void require_same_process() const {
-    if (forked()) {
-      throw std::system_error(make_error_code(errc::used_after_fork), "millrace::ComputePool");
-    }
+    if (forked()) throw_used_after_fork();
   }
 
   // Throws std::system_error if there can be no thread for it.
@@ -193,7 +191,12 @@ class pool_core final : private live_pools::member {
 
   static ComputeConfig validated(ComputeConfig config) {
     config.validate();
+    if (!may_make_a_pool()) throw_used_after_fork();
     return config;
+  }
+
+  [[noreturn]] static void throw_used_after_fork() {
+    throw std::system_error(make_error_code(errc::used_after_fork), "millrace::ComputePool");
   }
 
   [[nodiscard]] bool forked() const noexcept { return fork_generation() != born_; }
