@@ -46,6 +46,7 @@ VARIANTS = {
     ("broken: a canceller removes a job without the lock", ["REMOVE_WITHOUT_LOCK"], False),
     ("broken: nobody waits for a canceller in the pool", ["NO_LEAVING"], False),
     ("broken: a canceller announces itself too late", ["ENTER_LATE"], False),
+    ("broken: a canceller that comes too late stays inside", ["STAYS_INSIDE"], False),
     ("broken: the slot isn't cleared", ["NO_SLOT_CLEARED"], False),
     ("broken: the destructor doesn't wait for the job", ["FORGET_COUNT"], False),
     ("broken: a submission doesn't see the shutdown", ["CLOSE_UNSEEN"], False),

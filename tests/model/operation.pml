@@ -18,6 +18,7 @@
  *   -DNO_LEAVING            whoever ends the operation doesn't wait for a canceller in the pool
  *   -DENTER_LATE            the canceller looks whether the operation has left, and announces itself
  *                           afterwards
+ *   -DSTAYS_INSIDE          the canceller announces itself even if the operation is about to leave
  *   -DNO_SLOT_CLEARED       the slot isn't cleared before the handler is called
  *   -DFORGET_COUNT          the destructor doesn't wait for the job
  *   -DCLOSE_UNSEEN          shutdown takes what is queued, but doesn't close the pool, and its workers
@@ -110,10 +111,20 @@ proctype canceller() {
      late = left;
      inside = true;
 #else
-     atomic { inside = true; late = left }
+     atomic {
+       late = left;
+#ifndef STAYS_INSIDE
+       if
+       :: !late -> inside = true
+       :: else
+       fi
+#else
+       inside = true
+#endif
+     }
 #endif
      if
-     :: late -> inside = false
+     :: late -> skip
      :: else ->
         /* core.remove: two steps, in between others move; each touches the pool */
         POOL;

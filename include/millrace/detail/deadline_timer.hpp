@@ -111,7 +111,8 @@ class deadline_timer {
       if (heap_.empty()) {
         changed_.wait(lock);
       } else if (std::chrono::steady_clock::now() < heap_.front()->when_) {
-        changed_.wait_until(lock, heap_.front()->when_);
+        const time_point next = heap_.front()->when_;  // the entry may be gone when this is read
+        changed_.wait_until(lock, next);
       } else {
         current_ = heap_.front();
         take_out(0);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <stop_token>
+#include <thread>
 
 #include "millrace/detail/deadline_timer.hpp"
 #include "millrace/detail/job.hpp"
@@ -45,6 +47,7 @@ class job_deadline<Core, Stop, false> {
   [[nodiscard]] static constexpr bool is_set() noexcept { return false; }
   [[nodiscard]] static constexpr bool passed() noexcept { return false; }
   void arm() noexcept {}
+  void begin() noexcept {}
   void disarm() noexcept {}
 };
 
@@ -70,6 +73,9 @@ class job_deadline<Core, Stop, true> final : private deadline_timer::entry {
     armed_ = true;
   }
 
+  // Whoever runs the job or gives it up has it: it isn't in a queue, nor on its way there.
+  void begin() noexcept { begun_.store(true, std::memory_order_release); }
+
   // Before the job leaves its pool.
   void disarm() noexcept {
     if (!armed_) return;
@@ -80,7 +86,13 @@ class job_deadline<Core, Stop, true> final : private deadline_timer::entry {
  private:
   void deadline_came(deadline_timer& timer) noexcept override {
     job& its = job_;
-    if (core_.remove(its)) {
+    // Neither in a queue nor begun: somebody is handing it over this moment.
+    bool removed = core_.remove(its);
+    while (!removed && !begun_.load(std::memory_order_acquire)) {
+      std::this_thread::yield();
+      removed = core_.remove(its);
+    }
+    if (removed) {
       timer.let_go();
       its.perform(job::step::expire);
     } else {
@@ -94,6 +106,7 @@ class job_deadline<Core, Stop, true> final : private deadline_timer::entry {
   job& job_;
   const Stop& stop_;
   bool armed_ = false;
+  std::atomic<bool> begun_{false};
 };
 
 }  // namespace millrace::detail

@@ -62,7 +62,8 @@ class leaving_state {
  public:
   // Canceller. False: too late.
   [[nodiscard]] bool enter() noexcept {
-    return (state_.fetch_or(canceller_inside, std::memory_order_acquire) & left) == 0;
+    std::uint8_t here_alone = 0;
+    return state_.compare_exchange_strong(here_alone, canceller_inside, std::memory_order_acquire);
   }
   void exit() noexcept { state_.fetch_and(still_here, std::memory_order_release); }
 
@@ -129,6 +130,7 @@ class operation final : public job {
     if (self->deadline_.is_set()) self->stop_.enable();
     self->deadline_.arm();
     operation& started = *self.release();
+    started.deadline_.begin();
     Core& core = started.core_;
     core.enter(started.record_);
     if (started.deadline_.passed()) {
@@ -197,6 +199,7 @@ class operation final : public job {
 
   // The worker tells the pool that the job has ended, after this.
   static void run(operation* self) noexcept {
+    self->deadline_.begin();
     if (self->deadline_.passed()) return self->give_up(step::expire);
     self->execute();
     self->leave();
@@ -218,6 +221,7 @@ class operation final : public job {
   }
 
   void forget(step why) noexcept {
+    deadline_.begin();
     body_.reset();
     core_.unstarted(*this, record_, reason_of(why));
     leave();

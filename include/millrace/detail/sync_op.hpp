@@ -35,6 +35,7 @@ class sync_op final : public job {
     if (deadline_.is_set()) stop_.enable();
     deadline_.arm();
     if (core_.inside()) {
+      deadline_.begin();
       core_.enter(record_);
       if (deadline_.passed()) {
         give_up(step::expire);
@@ -53,6 +54,7 @@ class sync_op final : public job {
   static const void* act(job& base, step which) noexcept {
     auto& self = static_cast<sync_op&>(base);
     if (which == step::home) return nullptr;
+    self.deadline_.begin();
     if (which == step::run) {
       if (self.deadline_.passed()) {
         self.give_up(step::expire);
