@@ -80,6 +80,7 @@ class job_deadline<Core, Stop, true> final : private deadline_timer::entry {
   void disarm() noexcept {
     if (!armed_) return;
     armed_ = false;
+    begin();  // where the initiating function fails after all, or the timer would wait for us
     core_.timer().remove(*this);
   }
 
