@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdio>
 #include <exception>
+#include <new>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -66,9 +68,9 @@ inline constexpr bool is_token = !std::invocable<std::decay_t<Last>&&>;
 ///   concerned.
 /// - **Errors of the pool's own:** `std::system_error` with `asio::error::operation_aborted`, or
 ///   `errc::deadline_exceeded`, `errc::queue_full`, `errc::pool_shut_down`; such a job has not
-///   begun. `std::bad_alloc` where oneTBB has no memory to call a worker with. The initiating call
-///   itself throws `std::bad_alloc` if there is none for the operation, and
-///   `errc::used_after_fork` in a forked child.
+///   begun. `std::bad_alloc` where there is no memory for the operation or to call a worker with;
+///   thrown by the initiating call if there isn't even any to tell the handler so. The call itself
+///   throws `errc::used_after_fork` in a forked child.
 /// - **Cancellation**, by the handler's associated slot: a job that has not begun never runs, and
 ///   completes with `operation_aborted` without waiting for a worker. For one that runs, terminal
 ///   and partial request its `std::stop_token`, and total does nothing; the operation completes
@@ -85,9 +87,10 @@ inline constexpr bool is_token = !std::invocable<std::decay_t<Last>&&>;
 ///   executor doesn't tell its context are not waited for.)
 /// - **Thread safety:** any thread may start operations at any time.
 /// - **Allocation:** the operation, by the handler's associated allocator, freed before the handler
-///   is called; where that is `std::allocator`, from a cache of the thread. To handlers of an
-///   `io_context` or `thread_pool` the way back allocates nothing; else what Asio needs to reach
-///   the handler's executor.
+///   is called (the shared state of a `std::stop_token` comes from the heap, for callables that
+///   take one, if the operation can be cancelled or has a deadline); where that is
+///   `std::allocator`, from a cache of the thread. To handlers of an `io_context` or `thread_pool`
+///   the way back allocates nothing; else what Asio needs to reach the handler's executor.
 ///
 /// A job must not block on another job of its own pool, which may never get a worker:
 /// `execute_sync` knows this case, a future's `get()` doesn't.
@@ -223,8 +226,8 @@ class ComputePool : public asio::execution_context {
     return sync(std::forward<F>(f), options);
   }
 
-  /// Completes when the pool has no job left, neither pending nor running: perhaps at once, and at
-  /// the first such moment if others go on to submit.
+  /// Completes when the pool has no job left, neither pending nor running: perhaps at once. While
+  /// others go on to submit it waits for a moment without jobs.
   ///
   /// What the pool's executor was given counts as jobs. Handlers of the jobs may not have run yet.
   /// **Completes:** with `void(std::exception_ptr)`, null. **Resumes on**, **lifetime**,
@@ -232,6 +235,7 @@ class ComputePool : public asio::execution_context {
   /// dropped if its handler's context is destroyed.
   template <class Token = default_token>
   [[nodiscard]] auto async_drain(Token&& token = Token()) {
+    core_.require_same_process();
     return asio::async_initiate<Token, void(std::exception_ptr)>(drain_initiation{this}, token);
   }
 
@@ -287,13 +291,22 @@ class ComputePool : public asio::execution_context {
           detail::operation<core_type, std::decay_t<Body>, handler_type, executor_type, Timed>;
       pool->core_.require_same_process();
       handler_type handler(std::forward<Handler>(token_handler));
-      auto made =
-          detail::operation_ptr<operation>::make(handler, pool->core_, std::forward<Body>(body),
-                                                 std::move(handler), get_executor(), options);
+      std::optional<detail::operation_ptr<operation>> made;
+      try {
+        made.emplace(
+            detail::operation_ptr<operation>::make(handler, pool->core_, std::forward<Body>(body),
+                                                   std::move(handler), get_executor(), options));
+      } catch (const std::bad_alloc&) {
+        // Not thrown, if it can be helped: a coroutine couldn't catch it. The handler is the last
+        // that an operation takes, so it is still here.
+        using result = typename std::decay_t<Body>::result_type;
+        return detail::fail_later<detail::job_result<result>>(std::move(handler), get_executor(),
+                                                              std::current_exception());
+      }
       if (place == where::here_if_inside && pool->core_.inside()) {
-        operation::start_inline(std::move(made));
+        operation::start_inline(*std::move(made), options.label);
       } else {
-        operation::start(std::move(made));
+        operation::start(*std::move(made), options.label);
       }
     }
   };

@@ -1,8 +1,24 @@
+#include <array>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/bind_executor.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/strand.hpp>
 #include <asio/use_future.hpp>
 #include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <future>
 #include <latch>
+#include <memory>
 #include <stdexcept>
+#include <stop_token>
+#include <string_view>
+#include <system_error>
 #include <thread>
 
 #include "millrace/compute_pool.hpp"
@@ -156,5 +172,290 @@ TEST_CASE("a policy of one's own sees each step of each job once, in order [P44]
   }
   CHECK(pool.instrumentation().successes == 100);
   CHECK(pool.instrumentation().failures == 100);
+  CHECK(pool.instrumentation().errors == 0);
+}
+
+namespace {
+
+// Jobs may be submitted, and come to no end of their own, in five more ways.
+void check_all_accounted_for(const millrace::MetricsSnapshot& metrics) {
+  CHECK(metrics.submitted == metrics.completed + metrics.failed + metrics.cancelled +
+                                 metrics.expired + metrics.rejected);
+  CHECK(metrics.started == metrics.completed + metrics.failed);
+  CHECK(metrics.pending == 0);
+  CHECK(metrics.active == 0);
+  CHECK(metrics.queue_wait.count <= metrics.started);
+  CHECK(metrics.run_time.count == metrics.started);
+}
+
+// The one worker of a pool, busy until this goes.
+class OneBusy {
+ public:
+  explicit OneBusy(ComputePool<>& pool)
+      : ended_(pool.execute(
+            [this] {
+              running_.count_down();
+              release_.wait();
+            },
+            asio::use_future)) {
+    running_.wait();
+  }
+  ~OneBusy() {
+    release_.count_down();
+    ended_.get();
+  }
+  OneBusy(const OneBusy&) = delete;
+  OneBusy& operator=(const OneBusy&) = delete;
+
+ private:
+  std::latch running_{1};
+  std::latch release_{1};
+  std::future<void> ended_;
+};
+
+const auto ignore = [](std::exception_ptr) {};
+
+}  // namespace
+
+TEST_CASE("metrics count what was cancelled in the queue, and in front of it [P44]") {
+  ComputePool pool{{.threads = 1, .max_pending = 5}};
+  asio::io_context context;
+  std::array<asio::cancellation_signal, 10> signals;
+  {
+    OneBusy busy(pool);
+    for (auto& signal : signals) {
+      pool.execute(
+          [] {}, asio::bind_executor(context, asio::bind_cancellation_slot(signal.slot(), ignore)));
+    }
+    CHECK(pool.metrics().pending == 10);
+    for (std::size_t i = 0; i < 10; i += 2) {
+      signals[i].emit(asio::cancellation_type::terminal);
+      CHECK(pool.metrics().cancelled == i / 2 + 1);  // at once, not when a worker gets to it
+      CHECK(pool.metrics().pending == 10 - (i / 2 + 1));
+    }
+  }
+  context.run();
+  for (auto& signal : signals) signal.emit(asio::cancellation_type::terminal);
+  const auto metrics = pool.metrics();
+  check_all_accounted_for(metrics);
+  CHECK(metrics.cancelled == 5);
+  CHECK(metrics.completed == 6);
+}
+
+TEST_CASE("metrics count a job that was cancelled while it ran by how it ended [P44]") {
+  ComputePool pool{{.threads = 1}};
+  asio::io_context context;
+  for (const bool throws : {false, true}) {
+    asio::cancellation_signal signal;
+    std::latch running(1);
+    pool.execute(
+        [&](const std::stop_token& stop) {
+          running.count_down();
+          while (!stop.stop_requested()) std::this_thread::yield();
+          if (throws) throw 1;
+        },
+        asio::bind_executor(context, asio::bind_cancellation_slot(signal.slot(), ignore)));
+    running.wait();
+    signal.emit(asio::cancellation_type::terminal);
+    context.restart();
+    context.run();
+  }
+  const auto metrics = pool.metrics();
+  check_all_accounted_for(metrics);
+  CHECK(metrics.completed == 1);
+  CHECK(metrics.failed == 1);
+  CHECK(metrics.cancelled == 0);
+}
+
+TEST_CASE("metrics count what expired, by the timer, on a worker and inline [P44]") {
+  ComputePool pool{{.threads = 1, .max_pending = 2}};
+  asio::io_context context;
+  const auto past = std::chrono::steady_clock::now();
+  const auto future = past + std::chrono::hours(1);
+  {
+    OneBusy busy(pool);
+    for (int i = 0; i < 3; ++i) {
+      pool.execute({.deadline = past}, [] {}, asio::bind_executor(context, ignore));
+      pool.execute({.deadline = future}, [] {}, asio::bind_executor(context, ignore));
+    }
+    while (pool.metrics().expired != 3) std::this_thread::yield();  // while the worker is busy
+    CHECK(pool.metrics().pending == 3);
+  }
+  context.run();
+  for (int i = 0; i < 3; ++i) {
+    CHECK_THROWS_AS(pool.execute_sync({.deadline = past}, [] {}), std::system_error);
+  }
+  pool.execute_sync([&] {  // inside: inline
+    CHECK_THROWS_AS(pool.execute_sync({.deadline = past}, [] {}), std::system_error);
+    pool.install({.deadline = past}, [] {}, asio::bind_executor(context, ignore));
+  });
+  context.restart();
+  context.run();
+  pool.async_drain(asio::use_future).get();
+  const auto metrics = pool.metrics();
+  check_all_accounted_for(metrics);
+  CHECK(metrics.expired == 8);
+  CHECK(metrics.completed == 5);
+}
+
+TEST_CASE("metrics count what a full pool rejected [P44]") {
+  ComputePool pool{{.threads = 1, .max_pending = 3, .overflow = millrace::Overflow::reject}};
+  asio::io_context context;
+  {
+    OneBusy busy(pool);
+    for (int i = 0; i < 10; ++i) pool.execute([] {}, asio::bind_executor(context, ignore));
+    CHECK(pool.metrics().rejected == 7);
+    CHECK(pool.metrics().pending == 3);
+    CHECK_THROWS_AS(pool.execute_sync([] {}), std::system_error);
+  }
+  context.run();
+  const auto metrics = pool.metrics();
+  check_all_accounted_for(metrics);
+  CHECK(metrics.rejected == 8);
+  CHECK(metrics.completed == 4);
+}
+
+TEST_CASE("metrics count what a shutdown refused as rejected [P44]") {
+  ComputePool pool{{.threads = 1, .max_pending = 3}};
+  asio::io_context context;
+  {
+    OneBusy busy(pool);
+    for (int i = 0; i < 10; ++i) pool.execute([] {}, asio::bind_executor(context, ignore));
+    pool.shutdown();
+    CHECK(pool.metrics().rejected == 10);
+    CHECK(pool.metrics().pending == 0);
+    CHECK(pool.metrics().active == 1);
+    pool.execute([] {}, asio::bind_executor(context, ignore));
+    CHECK_THROWS_AS(pool.execute_sync([] {}), std::system_error);
+    asio::post(pool, [] {});  // this one runs
+  }
+  context.run();
+  pool.async_drain(asio::use_future).get();
+  const auto metrics = pool.metrics();
+  check_all_accounted_for(metrics);
+  CHECK(metrics.rejected == 12);
+  CHECK(metrics.completed == 2);
+}
+
+TEST_CASE("metrics count what went with its context as cancelled [P44]") {
+  ComputePool pool{{.threads = 1, .max_pending = 3}};
+  {
+    OneBusy busy(pool);
+    {
+      asio::io_context context;
+      for (int i = 0; i < 5; ++i) {  // some of them parked
+        pool.execute([] {}, asio::bind_executor(context, ignore));
+        pool.execute([] {}, asio::bind_executor(asio::make_strand(context), ignore));
+        asio::co_spawn(context, pool.execute([] {}), asio::detached);
+        pool.async_drain(asio::bind_executor(context, ignore));  // no job, counts as none
+      }
+      context.poll();
+      CHECK(pool.metrics().pending == 15);
+    }
+    CHECK(pool.metrics().cancelled == 15);
+    CHECK(pool.metrics().pending == 0);
+    CHECK(pool.metrics().active == 1);
+  }
+  const auto metrics = pool.metrics();
+  check_all_accounted_for(metrics);
+  CHECK(metrics.submitted == 16);
+}
+
+TEST_CASE("metrics count a job whose frame goes while it runs as completed [P44]") {
+  ComputePool pool{{.threads = 1}};
+  std::latch running(1);
+  std::latch release(1);
+  auto context = std::make_unique<asio::io_context>();
+  pool.execute(
+      [&] {
+        running.count_down();
+        release.wait();
+      },
+      asio::bind_executor(*context, ignore));
+  running.wait();
+  std::thread other([&] { release.count_down(); });
+  context.reset();
+  other.join();
+  const auto metrics = pool.metrics();
+  check_all_accounted_for(metrics);
+  CHECK(metrics.completed == 1);
+}
+
+namespace {
+
+// A policy from outside that wants to know about labels and about jobs that never ran, too.
+class FullJournal {
+ public:
+  struct record {
+    int step = 0;
+    std::string_view label;
+  };
+  explicit FullJournal(const millrace::ComputeConfig&) {}
+  void labelled(record& job, std::string_view label) noexcept {
+    check(job.step == 0);
+    job.label = label;
+  }
+  void submitted(record& job) noexcept { check(job.step++ == 0); }
+  void started(record& job) noexcept { check(job.step++ == 1); }
+  void finished(record& job, bool) noexcept {
+    check(job.step++ == 2);
+    ++ended;
+  }
+  void unstarted(record& job, millrace::Unstarted why) noexcept {
+    check(job.step == 1);
+    job.step = 10;
+    check(job.label.empty() || job.label == "labelled");
+    if (job.label == "labelled") ++with_label;
+    ++reasons[static_cast<std::size_t>(why)];
+  }
+  std::array<std::atomic<int>, 3> reasons{};
+  std::atomic<int> with_label = 0;
+  std::atomic<int> ended = 0;
+  std::atomic<int> errors = 0;
+
+ private:
+  void check(bool holds) noexcept {
+    if (!holds) ++errors;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a policy of one's own is told why a job never ran, instead of its start [P44]") {
+  ComputePool<FullJournal> pool{{.threads = 1, .max_pending = 3}};
+  std::latch running(1);
+  std::latch release(1);
+  const millrace::JobOptions labelled{.label = "labelled"};
+  asio::io_context context;
+  asio::cancellation_signal signal;
+  pool.execute(
+      labelled,
+      [&] {
+        running.count_down();
+        release.wait();
+      },
+      asio::bind_executor(context, ignore));
+  running.wait();
+  pool.execute(
+      labelled, [] {},
+      asio::bind_executor(context, asio::bind_cancellation_slot(signal.slot(), ignore)));
+  signal.emit(asio::cancellation_type::terminal);
+  CHECK(pool.instrumentation().reasons[0] == 1);
+  pool.execute(
+      {.deadline = std::chrono::steady_clock::now(), .label = "labelled"}, [] {},
+      asio::bind_executor(context, ignore));
+  while (pool.instrumentation().reasons[1] != 1) std::this_thread::yield();
+  {
+    asio::io_context other;
+    for (int i = 0; i < 5; ++i) pool.execute([] {}, asio::bind_executor(other, ignore));
+  }
+  CHECK(pool.instrumentation().reasons[0] == 6);
+  for (int i = 0; i < 5; ++i) pool.execute(labelled, [] {}, asio::bind_executor(context, ignore));
+  pool.shutdown();
+  CHECK(pool.instrumentation().reasons[2] == 5);
+  release.count_down();
+  context.run();
+  CHECK(pool.instrumentation().ended == 1);
+  CHECK(pool.instrumentation().with_label == 7);
   CHECK(pool.instrumentation().errors == 0);
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -82,4 +83,21 @@ TEST_CASE("an idle_spin out of range is refused by name and value [P43]") {
   CHECK(refusal({.idle_spin = 2s}) ==
         prefix + "idle_spin is 2000000000, must be 0 to 1000000000 ns");
   CHECK(refusal({.idle_spin = 0ns}) == "accepted");
+}
+
+TEST_CASE("an overflow that isn't one of the two is refused by name and value [P43]") {
+  using millrace::Overflow;
+  const std::string right = ", must be Overflow::wait (0) or Overflow::reject (1)";
+  CHECK(refusal({.overflow = static_cast<Overflow>(2)}) == prefix + "overflow is 2" + right);
+  CHECK(refusal({.overflow = static_cast<Overflow>(-1)}) == prefix + "overflow is -1" + right);
+  CHECK(refusal({.overflow = Overflow::wait}) == "accepted");
+  CHECK(refusal({.overflow = Overflow::reject}) == "accepted");
+}
+
+TEST_CASE("max_pending may be any number, and is none by default [P43]") {
+  const ComputeConfig config;
+  CHECK(config.max_pending == 0);
+  CHECK(config.overflow == millrace::Overflow::wait);
+  CHECK(refusal({.max_pending = 1}) == "accepted");
+  CHECK(refusal({.max_pending = static_cast<std::size_t>(-1)}) == "accepted");
 }

@@ -19,8 +19,18 @@ TEST_CASE("an errc becomes an error_code of the category millrace") {
 
 TEST_CASE("every errc has a message of its own") {
   std::set<std::string> messages{"unknown millrace error"};
-  for (const errc code : {errc::worker_limit, errc::stack_size_fixed, errc::would_deadlock}) {
+  for (const errc code :
+       {errc::worker_limit, errc::stack_size_fixed, errc::would_deadlock, errc::queue_full,
+        errc::deadline_exceeded, errc::pool_shut_down, errc::used_after_fork}) {
     CHECK(messages.insert(make_error_code(code).message()).second);
   }
   CHECK(millrace::error_category().message(12345) == "unknown millrace error");
+}
+
+TEST_CASE("a message says what has happened") {
+  const auto message = [](errc code) { return make_error_code(code).message(); };
+  CHECK(message(errc::queue_full) == "the pool's queue is full");
+  CHECK(message(errc::deadline_exceeded) == "the job's deadline passed before it started");
+  CHECK(message(errc::pool_shut_down) == "the pool was shut down before the job started");
+  CHECK(message(errc::used_after_fork) == "the process was forked after the pool was made");
 }

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "millrace/detail/spin_lock.hpp"
 #include "support/catch.hpp"
 #include "support/test_jobs.hpp"
 
@@ -85,5 +86,39 @@ TEST_CASE("a waiter that is taken out keeps its share and is not told") {
   count.jobs_ended(1);
   CHECK(told == 1);
   count.release();
+  count.wait();
+}
+
+TEST_CASE("nobody is told of an idle moment that was before their own job") {
+  millrace::detail::outstanding_count count;
+  std::atomic<int> out = 0;
+  std::atomic<int> told_early = 0;
+  // Each thread counts a job, waits for the pool to be idle, and ends the job only then: it must
+  // not be told before.
+  const auto submit_and_wait = [&] {
+    for (int round = 0; round < 20'000; ++round) {
+      std::atomic<bool> ended = false;
+      std::atomic<bool> told = false;
+      test::Job waiter(0, [&](test::Job::step) {
+        if (!ended) ++told_early;
+        told = true;
+      });
+      count.add();
+      count.add_job();
+      count.when_idle(waiter);
+      for (int pause = 0; pause < round % 100; ++pause) millrace::detail::spin_pause();
+      ended = true;
+      count.jobs_ended(1);
+      count.release();
+      while (!told) std::this_thread::yield();
+    }
+    ++out;
+  };
+  std::thread one(submit_and_wait);
+  std::thread other(submit_and_wait);
+  one.join();
+  other.join();
+  CHECK(out == 2);
+  CHECK(told_early == 0);
   count.wait();
 }

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <system_error>
 #include <type_traits>
@@ -35,7 +36,7 @@ class worker_share {
     const auto allowed = control::active_value(control::max_allowed_parallelism);
     const auto wanted = static_cast<std::size_t>(all.workers) + 1;
     if (allowed < wanted) {
-      all.allow(all.workers - workers);
+      all.allow_less(workers);
       throw std::system_error(
           make_error_code(errc::worker_limit),
           "millrace::ComputePool: threads is " + std::to_string(workers) +
@@ -48,7 +49,7 @@ class worker_share {
   ~worker_share() {
     auto& all = registry();
     const std::lock_guard lock(all.mutex);
-    all.allow(all.workers - workers_);
+    all.allow_less(workers_);
   }
 
   worker_share(const worker_share&) = delete;
@@ -70,6 +71,15 @@ class worker_share {
                                                          static_cast<std::size_t>(total) + 1);
       limit = std::move(next);
       workers = total;
+    }
+
+    // Where there is no memory for a lower limit the higher one does no harm.
+    void allow_less(int fewer) noexcept {
+      try {
+        allow(workers - fewer);
+      } catch (const std::bad_alloc&) {
+        workers -= fewer;
+      }
     }
   };
 
@@ -119,7 +129,8 @@ class arena {
         stack_(make_stack(stack_size)),
         // No reserved slot: of (n, 1), oneTBB's default, enqueued work would get n - 1 workers.
         arena_(workers, 0),
-        observer_(arena_, id_, workers, thread_name) {
+        // An observer of an arena that can't be set up fails in its destructor.
+        observer_((arena_.initialize(), arena_), id_, workers, thread_name) {
     if (stack_size != 0) check_stack(stack_size);
   }
 
@@ -186,10 +197,15 @@ class fork_group {
   fork_group() = default;
   ~fork_group() { wait(); }
 
-  // `child` must not throw: oneTBB would cancel its siblings.
+  // `child` must not throw: oneTBB would cancel its siblings. Throws std::bad_alloc.
   template <class F>
   void run(F&& child) {
-    group_.run(task<std::decay_t<F>>{std::forward<F>(child)});
+    try {
+      group_.run(task<std::decay_t<F>>{std::forward<F>(child)});
+    } catch (...) {
+      group_.one_never_came(group_);
+      throw;
+    }
   }
 
   // Helps with the children until the last has ended.
@@ -203,7 +219,17 @@ class fork_group {
     void operator()() const { f(); }
   };
 
-  oneapi::tbb::task_group group_;
+  // oneTBB 2021 counts a child before it allocates it, and would wait for one that never came.
+  // Later ones have no such member.
+  class counted_group final : public oneapi::tbb::task_group {
+   public:
+    template <class Group>
+    static void one_never_came(Group& group) {
+      if constexpr (requires { group.m_wait_ctx.release(); }) group.m_wait_ctx.release();
+    }
+  };
+
+  counted_group group_;
 };
 
 }  // namespace millrace::detail

@@ -24,7 +24,14 @@ class drain_op final : public job {
 
   [[nodiscard]] const Handler& handler() const noexcept { return handler_; }
 
-  static void start(Core& core, operation_ptr<drain_op> self) { core.when_idle(*self.release()); }
+  static void start(Core& core, operation_ptr<drain_op> self) {
+    drain_op& started = *self.release();
+    if (core.is_idle()) {
+      deliver(started);  // may throw here
+    } else {
+      core.when_idle(started);
+    }
+  }
 
  private:
   using pointer = operation_ptr<drain_op>;
@@ -33,7 +40,7 @@ class drain_op final : public job {
     auto* const self = static_cast<drain_op*>(&base);
     switch (which) {
       case step::run:
-        self->back_.deliver(*self, delivery::later, handler_allocator(self->handler_));
+        deliver(*self);
         break;
       case step::complete:
         complete(pointer(self));
@@ -50,6 +57,10 @@ class drain_op final : public job {
         pointer{self};
     }
     return nullptr;
+  }
+
+  static void deliver(drain_op& self) {
+    self.back_.deliver(self, delivery::later, handler_allocator(self.handler_));
   }
 
   static void complete(pointer self) {

@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <type_traits>
@@ -36,18 +37,22 @@ namespace millrace::detail {
       return Unstarted::cancelled;
   }
 }
-[[nodiscard]] inline std::exception_ptr error_of(job::step which) {
-  switch (which) {
-    case job::step::expire:
-      return std::make_exception_ptr(std::system_error(make_error_code(errc::deadline_exceeded)));
-    case job::step::refuse:
-      return std::make_exception_ptr(std::system_error(make_error_code(errc::pool_shut_down)));
-    case job::step::reject:
-      return std::make_exception_ptr(std::system_error(make_error_code(errc::queue_full)));
-    case job::step::starve:
-      return std::make_exception_ptr(std::bad_alloc());
-    default:
-      return std::make_exception_ptr(std::system_error(operation_aborted()));
+[[nodiscard]] inline std::exception_ptr error_of(job::step which) noexcept {
+  try {
+    switch (which) {
+      case job::step::expire:
+        throw std::system_error(make_error_code(errc::deadline_exceeded));
+      case job::step::refuse:
+        throw std::system_error(make_error_code(errc::pool_shut_down));
+      case job::step::reject:
+        throw std::system_error(make_error_code(errc::queue_full));
+      case job::step::starve:
+        throw std::bad_alloc();
+      default:
+        throw std::system_error(operation_aborted());
+    }
+  } catch (...) {
+    return std::current_exception();  // std::bad_alloc, if there is no memory for the message
   }
 }
 
@@ -105,31 +110,40 @@ class operation final : public job {
         back_(make_way_back(handler, fallback, core.config().idle_spin)),
         handler_(std::move(handler)) {
     priority = static_cast<std::uint8_t>(options.priority);
-    if constexpr (Timed) core.labelled(record_, options.label);
   }
 
   [[nodiscard]] const Handler& handler() const noexcept { return handler_; }
 
   // Runs the body on a worker, later.
-  static void start(operation_ptr<operation> self) {
-    const bool cancellable = can_be_cancelled(self->handler_);
-    if (cancellable || self->deadline_.is_set()) self->stop_.enable();
-    self->deadline_.arm();
-    // Before the job can be seen, and as the last thing that may fail: nobody takes it back.
-    if (cancellable) {
-      cancel_with(self->handler_, canceller{self.get(), self->stop_.source()});
-      self->cancellable_ = true;
-    }
+  static void start(operation_ptr<operation> self, [[maybe_unused]] std::string_view label) {
     operation& started = *self.release();
+    try {
+      if constexpr (Timed) started.core_.labelled(started.record_, label);
+      const bool cancellable = can_be_cancelled(started.handler_);
+      if (cancellable || started.deadline_.is_set()) started.stop_.enable();
+      started.deadline_.arm();
+      // Before the job can be seen, and as the last thing that may fail: nobody takes it back.
+      if (cancellable) {
+        cancel_with(started.handler_, canceller{&started, started.stop_.source()});
+        started.cancellable_ = true;
+      }
+    } catch (...) {
+      return started.fail_to_start(std::current_exception());
+    }
     started.core_.submit(started, started.record_);
   }
 
   // Runs the body on this thread, which is a worker already, and completes later. The handler's
   // thread, this one, has no time to cancel.
-  static void start_inline(operation_ptr<operation> self) {
-    if (self->deadline_.is_set()) self->stop_.enable();
-    self->deadline_.arm();
+  static void start_inline(operation_ptr<operation> self, [[maybe_unused]] std::string_view label) {
     operation& started = *self.release();
+    try {
+      if constexpr (Timed) started.core_.labelled(started.record_, label);
+      if (started.deadline_.is_set()) started.stop_.enable();
+      started.deadline_.arm();
+    } catch (...) {
+      return started.fail_to_start(std::current_exception());
+    }
     started.deadline_.begin();
     Core& core = started.core_;
     core.enter(started.record_);
@@ -211,6 +225,15 @@ class operation final : public job {
     result_.capture(*body_, stop_.token());
     body_.reset();  // captures end here, before anybody can see the completion
     core_.finished(record_, result_.failed());
+  }
+
+  // There is no memory, or no thread for the deadlines. Not thrown: a coroutine can't be told so by
+  // its initiation, Asio ends the program there. The pool hasn't heard of the job.
+  void fail_to_start(std::exception_ptr why) noexcept {
+    deadline_.disarm();
+    body_.reset();
+    result_.fail(std::move(why));
+    deliver(this, delivery::later);
   }
 
   // Completes without having run.

@@ -38,6 +38,10 @@ class outstanding_count {
     if (before >> 32 == jobs && somebody_waits_.load(std::memory_order_seq_cst)) tell_waiters();
   }
 
+  [[nodiscard]] bool idle() const noexcept {
+    return count_.load(std::memory_order_seq_cst) < one_job;
+  }
+
   // Performs the `run` step of `waiter` when no job is left, perhaps at once; until then it has a
   // share.
   void when_idle(job& waiter) noexcept {
@@ -47,7 +51,7 @@ class outstanding_count {
       waiters_.append(waiter);
       somebody_waits_.store(true, std::memory_order_seq_cst);
     }
-    if (count_.load(std::memory_order_seq_cst) < one_job) tell_waiters();
+    if (idle()) tell_waiters();
   }
 
   // Takes out the waiters for which `condition(job&)` holds; each keeps its share.
@@ -77,6 +81,8 @@ class outstanding_count {
     job_batch all;
     {
       const std::lock_guard lock(mutex_);
+      // A job may have come since, and somebody who waits for it; its end will tell all.
+      if (!idle()) return;
       all = std::exchange(waiters_, {});
       somebody_waits_.store(false, std::memory_order_relaxed);
     }

@@ -69,6 +69,7 @@ class pool_core final : private live_pools::member {
 
   // Operations that haven't begun complete with errc::pool_shut_down, and so do later ones.
   void shutdown() noexcept {
+    if (forked()) return;
     closed_.store(true, std::memory_order_seq_cst);
     refuse([](job& one) { return !one.lasting; });
   }
@@ -157,6 +158,8 @@ class pool_core final : private live_pools::member {
     outstanding_.jobs_ended(1);
     outstanding_.release();
   }
+
+  [[nodiscard]] bool is_idle() const noexcept { return outstanding_.idle(); }
 
   // Performs the `run` step of `waiter` when no job is left, perhaps at once.
   void when_idle(job& waiter) noexcept { outstanding_.when_idle(waiter); }

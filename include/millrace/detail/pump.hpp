@@ -151,8 +151,14 @@ class pump final : private turn_scope::holder {
 
   // Nobody is there to run what is queued, and nobody can be called.
   void starve() noexcept {
-    job_batch all = remove_all([](job&) { return true; });
-    while (!all.empty()) all.pop().perform(job::step::starve);
+    static thread_local bool at_it = false;  // what starves lets others in, who may starve, too
+    if (std::exchange(at_it, true)) return;
+    for (;;) {
+      job_batch all = remove_all([](job&) { return true; });
+      if (all.empty()) break;
+      while (!all.empty()) all.pop().perform(job::step::starve);
+    }
+    at_it = false;
   }
 
   // On a worker.

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -183,8 +184,8 @@ template <class Executor>
 class way_back_by_executor {
  public:
   way_back_by_executor(const Executor& executor, std::chrono::nanoseconds /*look_out*/)
-      : executor_(asio::prefer(executor, asio::execution::outstanding_work.tracked)),
-        out_(returns_of(executor)) {}
+      : out_(returns_of(executor)),
+        executor_(asio::prefer(executor, asio::execution::outstanding_work.tracked)) {}
 
   [[nodiscard]] const void* home() const noexcept { return out_.home(); }
 
@@ -211,8 +212,9 @@ class way_back_by_executor {
     }
   }
 
-  tracked_executor<Executor> executor_;
+  // First, for it may throw: work that comes and goes would stop a context that has no other.
   return_count::share out_;
+  tracked_executor<Executor> executor_;
 };
 
 // Through the inbox of a context, for its own executors, which say no more than "on one of my
@@ -310,6 +312,19 @@ class way_back<asio::any_io_executor> {
 
 template <class Handler, class Fallback>
 using handler_way_back = way_back<asio::associated_executor_t<Handler, Fallback>>;
+
+// Completes with an error for want of an operation that could. Throws if there is no memory for
+// this either.
+template <class Result, class Handler, class Fallback>
+void fail_later(Handler handler, const Fallback& fallback, std::exception_ptr error) {
+  const auto executor = asio::prefer(asio::get_associated_executor(handler, fallback),
+                                     asio::execution::outstanding_work.tracked);
+  asio::post(executor, [handler = std::move(handler), error = std::move(error)]() mutable {
+    Result result;
+    result.fail(std::move(error));
+    std::move(result).deliver(std::move(handler));
+  });
+}
 
 template <class Handler, class Fallback>
 [[nodiscard]] handler_way_back<Handler, Fallback> make_way_back(const Handler& handler,

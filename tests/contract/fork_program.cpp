@@ -1,0 +1,329 @@
+// P25 and forks: what needs a process of its own to die or to fork in. One argument, the scenario;
+// exits with 0 if all is as promised. A hang is a failure, too: ctest's timeout sees it.
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <asio/bind_executor.hpp>
+#include <asio/detached.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/use_future.hpp>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <future>
+#include <latch>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "millrace/compute_pool.hpp"
+
+using millrace::ComputePool;
+
+namespace {
+
+int failures = 0;
+bool is_child = false;
+
+void check(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "failed: %s\n", what);
+  ++failures;
+}
+
+// Runs `child` in a forked process. What it returns, or the status it exits with, must be 0.
+void in_child(const std::function<int()>& child) {
+  std::fflush(nullptr);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    is_child = true;
+    ::_exit(child());
+  }
+  int status = 0;
+  check(pid > 0 && ::waitpid(pid, &status, 0) == pid, "fork and wait");
+  check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child exits with 0");
+}
+
+template <class F>
+bool used_after_fork(F call) {
+  try {
+    call();
+  } catch (const std::system_error& error) {
+    return error.code() == millrace::errc::used_after_fork;
+  }
+  return false;
+}
+
+// Keeps a worker busy until its end.
+class BusyWorker {
+ public:
+  explicit BusyWorker(ComputePool<>& pool)
+      : done_(pool.execute(
+            [this] {
+              running_.count_down();
+              release_.wait();
+            },
+            asio::use_future)) {
+    running_.wait();
+  }
+  ~BusyWorker() {
+    release_.count_down();
+    done_.get();
+  }
+  BusyWorker(const BusyWorker&) = delete;
+  BusyWorker& operator=(const BusyWorker&) = delete;
+
+ private:
+  std::latch running_{1};
+  std::latch release_{1};
+  std::future<void> done_;
+};
+
+// --- Forks ---
+
+// Every way to hand a pool something is refused in the child; the parent goes on.
+void refuse() {
+  ComputePool pool{{.threads = 2}};
+  check(pool.execute_sync([] { return 1; }) == 1, "the pool works before the fork");
+  in_child([&] {
+    const auto job = [] {};
+    const auto scoped = [](millrace::Scope&) {};
+    const millrace::JobOptions options{.deadline = std::chrono::steady_clock::now() +
+                                                   std::chrono::hours(1)};
+    asio::io_context context;
+    auto handler = asio::bind_executor(context, [](std::exception_ptr) {});
+    check(used_after_fork([&] { pool.execute(job, handler); }), "execute throws");
+    check(used_after_fork([&] { pool.execute(options, job, handler); }), "with options, too");
+    check(used_after_fork([&] { pool.execute(job, asio::detached); }), "detached, too");
+    check(used_after_fork([&] { pool.install(job, handler); }), "install throws");
+    check(used_after_fork([&] {
+            pool.join(job, job, asio::bind_executor(context, [](std::exception_ptr, auto) {}));
+          }),
+          "join throws");
+    check(used_after_fork([&] { pool.execute_scoped(scoped, handler); }), "scoped throws");
+    check(used_after_fork([&] { pool.execute_scoped_fifo(scoped, handler); }), "fifo throws");
+    check(used_after_fork([&] { pool.execute_sync(job); }), "execute_sync throws");
+    check(used_after_fork([&] { pool.async_drain(handler); }), "async_drain throws");
+    check(used_after_fork([&] { asio::post(pool, job); }), "post throws");
+    context.run();  // nothing is left behind that it would wait for
+    check(pool.metrics().submitted == 1, "nothing was counted");
+    return failures;
+  });
+  check(pool.execute_sync([] { return 2; }) == 2, "the pool works after the fork");
+}
+
+// The parent's jobs run, wait and are parked while the child destroys its copies of pool and loop.
+void destroy() {
+  auto context = std::make_unique<asio::io_context>();
+  auto pool =
+      std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 1, .max_pending = 5});
+  int ended = 0;
+  const auto count = [&](std::exception_ptr error) {
+    if (!error) ++ended;
+  };
+  {
+    BusyWorker busy(*pool);
+    for (int i = 0; i < 10; ++i) {
+      pool->execute(
+          {.deadline = std::chrono::steady_clock::now() + std::chrono::hours(1)}, [] {},
+          asio::bind_executor(*context, count));
+    }
+    in_child([&] {
+      pool.reset();
+      context.reset();
+      return failures;
+    });
+    in_child([&] {
+      context.reset();
+      pool.reset();
+      return failures;
+    });
+  }
+  context->run();
+  check(ended == 10, "the parent's jobs all ended");
+  pool.reset();
+}
+
+ComputePool<>* pool_of_static_storage(millrace::ComputeConfig config = {.threads = 2}) {
+  static ComputePool<> pool(std::move(config));
+  return &pool;
+}
+
+asio::io_context& context_of_static_storage() {
+  static asio::io_context context;
+  return context;
+}
+
+// A child that leaves by exit(), with a pool of static storage that its parent uses.
+void exit_in_child() {
+  ComputePool<>& pool = *pool_of_static_storage();
+  asio::io_context& context = context_of_static_storage();
+  check(pool.execute_sync([] { return 1; }) == 1, "the pool works before the fork");
+  {
+    BusyWorker busy(pool);
+    BusyWorker busy_too(pool);
+    for (int i = 0; i < 10; ++i) {
+      pool.execute([] {}, asio::bind_executor(context, [](std::exception_ptr) {}));
+    }
+    in_child([]() -> int { std::exit(failures); });
+  }
+  context.run();
+  check(pool.execute_sync([] { return 2; }) == 2, "the pool works after the fork");
+}
+
+// The same for a pool with a timer's thread that waits, and one that was never used.
+void exit_with_timer() {
+  ComputePool<>& pool = *pool_of_static_storage();
+  static ComputePool<> never_used{{.threads = 1}};
+  pool.execute_sync({.deadline = std::chrono::steady_clock::now() + std::chrono::hours(1)}, [] {});
+  in_child([]() -> int { std::exit(failures); });
+  check(never_used.execute_sync([] { return 2; }) == 2, "a pool made before the fork works");
+}
+
+// A second generation: the child of a child knows as well.
+void grandchild() {
+  ComputePool pool{{.threads = 1}};
+  pool.execute_sync([] {});
+  in_child([&] {
+    in_child([&] {
+      check(used_after_fork([&] { pool.execute_sync([] {}); }), "the grandchild is refused");
+      return failures;
+    });
+    return failures;
+  });
+}
+
+// A context that came into being before the fork, but had nothing to do with the pool, goes on
+// working in the child.
+void context_works_on() {
+  ComputePool pool{{.threads = 1}};
+  asio::io_context context;
+  pool.execute([] {}, asio::bind_executor(context, [](std::exception_ptr) {}));
+  context.run();
+  in_child([&] {
+    context.notify_fork(asio::execution_context::fork_child);
+    context.restart();
+    bool ran = false;
+    asio::post(context, [&] { ran = true; });
+    context.run();
+    check(ran, "a posted handler runs in the child");
+    return failures;
+  });
+}
+
+// A process that has forked before it made a pool has nothing to fear.
+void pool_in_child() {
+  in_child([] {
+    ComputePool pool{{.threads = 2}};
+    asio::io_context context;
+    bool called = false;
+    pool.execute([] {}, asio::bind_executor(context, [&](std::exception_ptr) { called = true; }));
+    context.run();
+    check(called, "a pool made in the child works");
+    return failures;
+  });
+}
+
+// Where the parent has made a pool oneTBB has threads, or thinks so: no pool can be made any more.
+void second_pool_in_child() {
+  auto first = std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 1});
+  const auto make_another = [] { const ComputePool second{{.threads = 1}}; };
+  make_another();
+  in_child([&] {
+    check(used_after_fork(make_another), "a second pool is refused, the first one there");
+    first.reset();
+    check(used_after_fork(make_another), "a second pool is refused, the first one gone");
+    return failures;
+  });
+  make_another();
+}
+
+// --- A pool that is destroyed on its own worker ---
+
+// Ends the process with 0 if terminate is called, which the library is to announce before.
+[[noreturn]] void terminated() {
+  std::fputs("std::terminate was called\n", stderr);
+  std::_Exit(0);
+}
+
+// Each of them waits for what should never come.
+void destroyed_by_job() {
+  auto* const pool =
+      std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 2}).release();
+  pool->execute([=] { delete pool; }, asio::detached);
+  std::latch(1).wait();
+}
+
+void destroyed_by_handler() {
+  auto* const pool =
+      std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 1}).release();
+  pool->execute([] {}, [=](std::exception_ptr) { delete pool; });
+  std::latch(1).wait();
+}
+
+void destroyed_by_posted() {
+  auto* const pool =
+      std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 1}).release();
+  asio::post(*pool, [=] { delete pool; });
+  std::latch(1).wait();
+}
+
+void destroyed_by_child_of_scope() {
+  auto* const pool =
+      std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 2}).release();
+  pool->execute_scoped([=](millrace::Scope& scope) { scope.spawn([=] { delete pool; }); },
+                       asio::detached);
+  std::latch(1).wait();
+}
+
+// Not its own worker: it waits for the job that runs there, and no more.
+void destroyed_by_another_pool() {
+  ComputePool other{{.threads = 1}};
+  auto pool = std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 1});
+  std::atomic<bool> ended = false;
+  pool->execute([&] { ended = true; }, asio::use_future).get();
+  other.execute_sync([&] { pool.reset(); });
+  check(ended, "the job ended before its pool");
+}
+
+}  // namespace
+
+// LeakSanitizer asks at exit: what the parent's threads hold nobody can give back in the child.
+extern "C" int __lsan_is_turned_off();  // NOLINT: its name
+extern "C" int __lsan_is_turned_off() {
+  return is_child ? 1 : 0;
+}  // NOLINT
+
+int main(int argc, char** argv) {
+  const std::string scenario = argc > 1 ? argv[1] : "";
+  if (scenario.starts_with("destroyed_by")) std::set_terminate(terminated);
+  const std::pair<const char*, void (*)()> scenarios[] = {
+      {"refuse", refuse},
+      {"destroy", destroy},
+      {"exit_in_child", exit_in_child},
+      {"exit_with_timer", exit_with_timer},
+      {"grandchild", grandchild},
+      {"context_works_on", context_works_on},
+      {"pool_in_child", pool_in_child},
+      {"second_pool_in_child", second_pool_in_child},
+      {"destroyed_by_job", destroyed_by_job},
+      {"destroyed_by_handler", destroyed_by_handler},
+      {"destroyed_by_posted", destroyed_by_posted},
+      {"destroyed_by_child_of_scope", destroyed_by_child_of_scope},
+      {"destroyed_by_another_pool", destroyed_by_another_pool},
+  };
+  for (const auto& [name, run] : scenarios) {
+    if (scenario != name) continue;
+    run();
+    if (failures == 0) std::puts("all as promised");
+    return failures == 0 ? 0 : 1;
+  }
+  std::fprintf(stderr, "no scenario '%s'\n", scenario.c_str());
+  return 2;
+}
