@@ -48,11 +48,9 @@ class Journey {
       Journey& of = of_;
       if (of.context_gone_) ++of.wrong_;
       const bool held = of.holds_;
+      if (held) ++of.held_;  // before it is seen to have begun
       ++of.begun_;
-      if (held) {
-        ++of.held_;
-        of.permits_.acquire();
-      }
+      if (held) of.permits_.acquire();
       if (!of.frame_lives_) {
         ++of.wrong_;
         return;
