@@ -20,8 +20,8 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
-#include <utility>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "millrace/compute_pool.hpp"
