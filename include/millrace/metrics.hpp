@@ -2,9 +2,8 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <string>
+#include <vector>
 
 namespace millrace {
 
@@ -43,10 +42,15 @@ struct JobMetrics {
   HistogramSnapshot run_time;    ///< from start to return or throw
 };
 
+/// What became of the jobs with one `JobOptions::label`.
+struct LabelMetrics : JobMetrics {
+  std::string label;
+};
+
 /// A consistent picture of what a pool has done so far.
 struct MetricsSnapshot : JobMetrics {
-  /// The same for the jobs of each `JobOptions::label`, as far as they have one.
-  std::map<std::string, JobMetrics, std::less<>> by_label;
+  /// The same for each label that jobs had, in the order in which they came up.
+  std::vector<LabelMetrics> by_label;
 };
 
 }  // namespace millrace

@@ -133,7 +133,8 @@ TEST_CASE("jobs with a label count for it as well, each label by itself") {
   CHECK(all.submitted == 5);
   CHECK(all.completed == 4);
   REQUIRE(all.by_label.size() == 2);
-  const auto& hash = all.by_label.at("hash");
+  const auto& hash = all.by_label[0];
+  CHECK(hash.label == "hash");
   CHECK(hash.submitted == 3);
   CHECK(hash.completed == 2);
   CHECK(hash.expired == 1);
@@ -141,5 +142,6 @@ TEST_CASE("jobs with a label count for it as well, each label by itself") {
   CHECK(hash.pending == 0);
   CHECK(hash.run_time.count == 2);
   CHECK(hash.queue_wait.count == 2);
-  CHECK(all.by_label.at("resize").submitted == 1);
+  CHECK(all.by_label[1].label == "resize");
+  CHECK(all.by_label[1].submitted == 1);
 }

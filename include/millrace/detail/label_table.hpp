@@ -1,10 +1,10 @@
 #pragma once
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "millrace/detail/counters.hpp"
 #include "millrace/metrics.hpp"
@@ -17,21 +17,26 @@ class label_table {
   // Throws std::bad_alloc for a label that is new.
   [[nodiscard]] job_counters& of(std::string_view label) {
     const std::lock_guard lock(mutex_);
-    auto found = all_.find(label);
-    if (found == all_.end()) {
-      found = all_.emplace(label, std::make_unique<job_counters>()).first;
+    for (const entry& each : all_) {
+      if (each.label == label) return *each.counters;
     }
-    return *found->second;
+    all_.push_back({std::string(label), std::make_unique<job_counters>()});
+    return *all_.back().counters;
   }
 
-  void snapshot(std::map<std::string, JobMetrics, std::less<>>& into) const {
+  void snapshot(std::vector<LabelMetrics>& into) const {
     const std::lock_guard lock(mutex_);
-    for (const auto& [label, counters] : all_) into.emplace(label, counters->snapshot());
+    for (const entry& each : all_) into.push_back({each.counters->snapshot(), each.label});
   }
 
  private:
+  struct entry {
+    std::string label;
+    std::unique_ptr<job_counters> counters;
+  };
+
   mutable std::mutex mutex_;
-  std::map<std::string, std::unique_ptr<job_counters>, std::less<>> all_;
+  std::vector<entry> all_;  // a handful
 };
 
 }  // namespace millrace::detail

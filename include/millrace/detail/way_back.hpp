@@ -275,10 +275,17 @@ class way_back<Executor> : public way_back_by_inbox<context_of<Executor>> {
 
 // What coroutines have: any executor, mostly an io_context's. The other ones lie apart, so that
 // they don't make every operation a cache line longer.
-template <>
-class way_back<asio::any_io_executor> {
+//
+// A template of the one executor that it is for, so that a file which only includes it doesn't pay.
+template <class Executor>
+struct usual_context {
+  using type = asio::io_context;
+};
+template <class Executor>
+  requires std::is_same_v<Executor, asio::any_io_executor>
+class way_back<Executor> {
  public:
-  way_back(const asio::any_io_executor& executor, std::chrono::nanoseconds look_out)
+  way_back(const Executor& executor, std::chrono::nanoseconds look_out)
       : direct_(inbox_of(executor), look_out),
         other_(direct_ ? nullptr : std::make_unique<by_executor>(executor, look_out)) {}
 
@@ -296,14 +303,14 @@ class way_back<asio::any_io_executor> {
   }
 
  private:
-  using by_inbox = way_back_by_inbox<asio::io_context>;
-  using by_executor = way_back_by_executor<asio::any_io_executor>;
+  using by_inbox = way_back_by_inbox<typename usual_context<Executor>::type>;
+  using by_executor = way_back_by_executor<Executor>;
 
-  static inbox* inbox_of(const asio::any_io_executor& executor) {
-    using own = asio::io_context::executor_type;
+  static inbox* inbox_of(const Executor& executor) {
+    using own = typename by_inbox::executor_type;
     // The type must be asked for: target() of Asio 1.22 casts whatever there is.
     if (executor.target_type() != typeid(own)) return nullptr;
-    return &by_inbox::inbox_of(*executor.target<own>());
+    return &by_inbox::inbox_of(*executor.template target<own>());
   }
 
   by_inbox direct_;
