@@ -140,7 +140,7 @@ class inbox {
         self.call();
         return;
       }
-      // Without a last look: any number of turns may be inside, so whoever adds to an empty stack
+      // Without a last look: any number of turns may be inside, so whoever adds to an empty queue
       // calls one unless one is coming, and what this turn leaves ready it has called one for.
       self.who_.left();
     }
@@ -166,7 +166,7 @@ class inbox {
   std::atomic<bool> closing_{false};
   std::mutex closing_mutex_;
   std::condition_variable published_;
-  // The loop's threads only.
+  // Those who start operations and the loop's threads, but no worker.
   alignas(64) std::atomic<std::size_t> out_{0};  // from and to 0 under the lock
   spin_lock first_and_last_;
   std::atomic<std::int64_t> look_out_{0};    // nanoseconds

@@ -97,8 +97,7 @@ class pool_core final : private live_pools::member {
   // Counts the job and sends it to a worker, or has it performed otherwise. The pool is kept until
   // the job returns to the worker, or says that it has ended.
   void submit(job& next, record& its) noexcept {
-    instrumentation_.submitted(its);
-    outstanding_.add_job();
+    enter(its);
     if (closed_.load(std::memory_order_relaxed)) return next.perform(job::step::refuse);
     if (gate_.bounded()) {
       switch (gate_.enter(next)) {
@@ -116,8 +115,7 @@ class pool_core final : private live_pools::member {
   // The same for what runs whatever happens: neither bounded nor refused.
   void submit_lasting(job& next, record& its) noexcept {
     next.lasting = true;
-    instrumentation_.submitted(its);
-    outstanding_.add_job();
+    enter(its);
     pump_.submit(next);
   }
 

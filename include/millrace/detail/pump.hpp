@@ -109,6 +109,8 @@ class pump final : private turn_scope::holder {
 
  private:
   static constexpr std::uint8_t normal = 1;
+  // A worker that never runs dry tells of its jobs all the same: the count has 32 bits for them.
+  static constexpr std::uint64_t most_untold = std::uint64_t{1} << 20;
 
   void push_held() noexcept { held_.give(this_thread_number(), pushed(*this)); }
   void push_all_held() noexcept {
@@ -171,7 +173,7 @@ class pump final : private turn_scope::holder {
       if (next.one != nullptr) {
         if (next.more) call_if_wanted();
         next.one->perform(job::step::run);
-        ++performed;
+        if (++performed == most_untold) keep_.jobs_ended(std::exchange(performed, 0));
         whom = ask::ready;
       } else {
         // All at once: the submitting threads write this count for each job.
