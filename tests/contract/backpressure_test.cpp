@@ -31,32 +31,17 @@
 #include "millrace/compute_pool.hpp"
 #include "support/catch.hpp"
 #include "support/counting_allocator.hpp"
+#include "support/outcome.hpp"
 #include "support/run.hpp"
 
 using millrace::ComputePool;
 using millrace::errc;
 using millrace::Overflow;
 using millrace::Priority;
+using test::code_of;
+using test::comes_true;
 
 namespace {
-
-template <class Condition>
-bool comes_true(Condition condition) {
-  for (int i = 0; i < 20'000; ++i) {
-    if (condition()) return true;
-    std::this_thread::yield();
-  }
-  return false;
-}
-
-std::error_code code_of(const std::exception_ptr& error) {
-  if (!error) return {};
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::system_error& e) {
-    return e.code();
-  }
-}
 
 // Workers that are busy, all at once, until release().
 class BusyWorkers {

@@ -1,35 +1,21 @@
 #include <oneapi/tbb/global_control.h>
-#include <unistd.h>
 
 #include <asio/detached.hpp>
 #include <asio/use_future.hpp>
 #include <atomic>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <thread>
 
 #include "millrace/compute_pool.hpp"
 #include "support/catch.hpp"
+#include "support/process.hpp"
 #include "support/run.hpp"
 
 using millrace::ComputePool;
+using test::resident_kib;
+using test::threads_of_this_process;
 
 namespace {
-
-std::ptrdiff_t threads_of_this_process() {
-  const std::filesystem::directory_iterator tasks("/proc/self/task");
-  return std::distance(begin(tasks), end(tasks));
-}
-
-long resident_kib() {
-  std::ifstream status("/proc/self/statm");
-  long size = 0;
-  long resident = 0;
-  status >> size >> resident;
-  return resident * (::sysconf(_SC_PAGESIZE) / 1024);
-}
 
 void use_a_pool(int workers) {
   ComputePool pool{{.threads = workers}};

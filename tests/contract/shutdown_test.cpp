@@ -37,32 +37,15 @@
 #include "support/catch.hpp"
 #include "support/counting_allocator.hpp"
 #include "support/job_types.hpp"
+#include "support/outcome.hpp"
 #include "support/run.hpp"
 
 using millrace::ComputePool;
 using millrace::errc;
+using test::code_of;
+using test::comes_true;
 
 namespace {
-
-// Gives others every chance to do what they must not do yet, so that a test sees it if they do.
-template <class Condition>
-bool comes_true(Condition condition) {
-  for (int i = 0; i < 20'000; ++i) {
-    if (condition()) return true;
-    std::this_thread::yield();
-  }
-  return false;
-}
-
-// None if there is no error; a job's own exception is left to the caller of the handler.
-std::error_code code_of(const std::exception_ptr& error) {
-  if (!error) return {};
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::system_error& e) {
-    return e.code();
-  }
-}
 
 // A worker that is busy from the end of the constructor until release().
 class BusyWorker {

@@ -1,6 +1,5 @@
 // Pools and contexts made, used and destroyed in any order, with jobs in every state.
 #include <oneapi/tbb/global_control.h>
-#include <unistd.h>
 
 #include <asio/awaitable.hpp>
 #include <asio/bind_cancellation_slot.hpp>
@@ -13,10 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
-#include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -27,23 +23,13 @@
 #include "millrace/compute_pool.hpp"
 #include "stress/settings.hpp"
 #include "support/catch.hpp"
+#include "support/process.hpp"
 
 using millrace::ComputePool;
+using test::resident_kib;
+using test::threads_of_this_process;
 
 namespace {
-
-std::ptrdiff_t threads_of_this_process() {
-  const std::filesystem::directory_iterator tasks("/proc/self/task");
-  return std::distance(begin(tasks), end(tasks));
-}
-
-long resident_kib() {
-  std::ifstream status("/proc/self/statm");
-  long size = 0;
-  long resident = 0;
-  status >> size >> resident;
-  return resident * (::sysconf(_SC_PAGESIZE) / 1024);
-}
 
 // What must be as many in the end as in the beginning.
 struct Counts {
