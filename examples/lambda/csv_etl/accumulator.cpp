@@ -4,7 +4,7 @@
 #include <span>
 
 #include "csv_etl/aggregate.hpp"
-#include "csv_etl/utf8.hpp"
+#include "text/utf8.hpp"
 
 namespace lambda::csv_etl {
 namespace {
@@ -56,7 +56,7 @@ void Accumulator::add_part(std::string_view text, std::size_t begin, std::size_t
       continue;
     }
     // The delimiters are ASCII, so a row is valid UTF-8 if and only if each of its fields is.
-    if (traits.has_non_ascii && !is_valid_utf8(row.text)) {
+    if (traits.has_non_ascii && !text::is_valid_utf8(row.text)) {
       add_bad_row({row.offset, RowDefect::invalid_utf8, 0, row.text});
       continue;
     }

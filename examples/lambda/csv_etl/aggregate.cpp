@@ -12,7 +12,7 @@
 #include "csv_etl/decimal.hpp"
 #include "csv_etl/header.hpp"
 #include "csv_etl/row_cuts.hpp"
-#include "csv_etl/utf8.hpp"
+#include "text/utf8.hpp"
 
 namespace lambda::csv_etl {
 namespace {
@@ -60,7 +60,7 @@ std::vector<BadRow> describe(std::string_view text, const Header& header,
     const auto skipped = text.substr(at, bad_row.offset - at);
     line += static_cast<std::uint64_t>(std::count(skipped.begin(), skipped.end(), '\n'));
     at = bad_row.offset;
-    bad_rows.push_back({line, reason_of(bad_row, header), printable_excerpt(bad_row.text)});
+    bad_rows.push_back({line, reason_of(bad_row, header), text::printable_excerpt(bad_row.text)});
   }
   return bad_rows;
 }

@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "csv_etl/progress_log.hpp"
-#include "csv_etl/utf8.hpp"
 #include "io/error.hpp"
 #include "runtime/error.hpp"
 #include "runtime/log.hpp"
+#include "text/utf8.hpp"
 
 namespace lambda::csv_etl {
 namespace {
@@ -66,7 +66,7 @@ std::vector<io::Item> make_items(const std::vector<Group>& groups, std::string_v
   std::sort(keys.begin(), keys.end());
   if (const auto twin = std::adjacent_find(keys.begin(), keys.end()); twin != keys.end()) {
     throw HandlerError{"AmbiguousKey",
-                       "two groups have the same sort key " + printable_excerpt(*twin)};
+                       "two groups have the same sort key " + text::printable_excerpt(*twin)};
   }
   return items;
 }

@@ -7,7 +7,7 @@
 
 #include "csv_etl/aggregate.hpp"
 #include "csv_etl/row_scanner.hpp"
-#include "csv_etl/utf8.hpp"
+#include "text/utf8.hpp"
 
 namespace lambda::csv_etl {
 namespace {
@@ -20,11 +20,11 @@ std::size_t find_column(const std::vector<std::string>& names, std::string_view 
   const auto quoted_name = '"' + std::string{wanted} + '"';
   if (found == names.end()) {
     throw InputError{"column " + quoted_name +
-                     " is missing from the header: " + printable_excerpt(header_text)};
+                     " is missing from the header: " + text::printable_excerpt(header_text)};
   }
   if (std::find(found + 1, names.end(), wanted) != names.end()) {
     throw InputError{"column " + quoted_name +
-                     " is twice in the header: " + printable_excerpt(header_text)};
+                     " is twice in the header: " + text::printable_excerpt(header_text)};
   }
   return static_cast<std::size_t>(found - names.begin());
 }
@@ -45,7 +45,7 @@ Header parse_header(std::string_view text) {
   RowScanner scanner{text, 0, text.size(), row.field_count, true};
   static_cast<void>(scanner.next(row));
   if (row.has_stray_quote) {
-    throw InputError{"the header has a quote out of place: " + printable_excerpt(row.text)};
+    throw InputError{"the header has a quote out of place: " + text::printable_excerpt(row.text)};
   }
 
   std::vector<std::string> names;

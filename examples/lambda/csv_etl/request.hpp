@@ -1,10 +1,10 @@
 /// What the caller asks for: the event, with the environment for what it leaves out.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "csv_etl/etl.hpp"
+#include "event/fields.hpp"
 #include "runtime/context.hpp"
 
 namespace lambda::csv_etl {
@@ -15,12 +15,9 @@ struct Request {
   OnBadRow on_bad_row = OnBadRow::skip;
 };
 
-/// Like std::getenv: null for what isn't set.
-using Environment = std::function<const char*(const char*)>;
-
 /// `{"input": LOCATION, "output": LOCATION, "on_bad_row": "skip"|"fail"}`, all optional: the
 /// locations default to `CSV_ETL_INPUT` and `CSV_ETL_OUTPUT`, `on_bad_row` to `skip`. A location
 /// is a path or a `file://` URL. Throws HandlerError "InvalidEvent", one line, for anything else.
-[[nodiscard]] Request parse_request(const Event& event, const Environment& environment);
+[[nodiscard]] Request parse_request(const Event& event, const event::Environment& environment);
 
 }  // namespace lambda::csv_etl

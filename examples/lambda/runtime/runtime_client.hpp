@@ -8,10 +8,10 @@
 #include <string>
 #include <string_view>
 
-#include "backoff.hpp"
 #include "context.hpp"
 #include "error.hpp"
-#include "http_client.hpp"
+#include "http/backoff.hpp"
+#include "http/http_client.hpp"
 
 namespace lambda {
 

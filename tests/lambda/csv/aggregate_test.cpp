@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lambda/support/files.hpp"
 #include "support/catch.hpp"
-#include "test_support.hpp"
 
 using namespace lambda::csv_etl;
 

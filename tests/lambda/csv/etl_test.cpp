@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "io/error.hpp"
+#include "lambda/support/files.hpp"
 #include "runtime/error.hpp"
 #include "support/catch.hpp"
-#include "test_support.hpp"
 
 using namespace lambda;
 using namespace lambda::csv_etl;

@@ -8,9 +8,9 @@
 
 #include "csv_etl/aggregate.hpp"
 #include "data/medical_records.hpp"
+#include "lambda/support/files.hpp"
 #include "runtime/error.hpp"
 #include "support/catch.hpp"
-#include "test_support.hpp"
 
 using namespace lambda;
 using nlohmann::json;

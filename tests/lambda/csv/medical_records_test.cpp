@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "csv_etl/aggregate.hpp"
+#include "lambda/support/files.hpp"
 #include "support/catch.hpp"
-#include "test_support.hpp"
 
 using namespace lambda;
 

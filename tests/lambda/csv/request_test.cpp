@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "lambda/support/files.hpp"
 #include "runtime/error.hpp"
 #include "support/catch.hpp"
-#include "test_support.hpp"
 
 using namespace lambda;
 using namespace lambda::csv_etl;

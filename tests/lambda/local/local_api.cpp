@@ -14,7 +14,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "await.hpp"
+#include "lambda/support/await.hpp"
 
 namespace lambda::testing {
 namespace {

@@ -21,7 +21,7 @@
 #include <string>
 #include <vector>
 
-#include "await.hpp"
+#include "lambda/support/await.hpp"
 #include "support/catch.hpp"
 
 using lambda::HttpHeaders;

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "error_type.hpp"
+#include "lambda/support/error_type.hpp"
 #include "support/catch.hpp"
 
 using lambda::describe;

@@ -3,8 +3,8 @@
 #include <asio/error.hpp>
 #include <nlohmann/json.hpp>
 
-#include "await.hpp"
-#include "scripted_server.hpp"
+#include "lambda/support/await.hpp"
+#include "lambda/support/scripted_server.hpp"
 #include "support/catch.hpp"
 
 using lambda::Context;

@@ -7,8 +7,8 @@
 #include <set>
 #include <stdexcept>
 
-#include "error_type.hpp"
-#include "scripted_server.hpp"
+#include "lambda/support/error_type.hpp"
+#include "lambda/support/scripted_server.hpp"
 #include "support/catch.hpp"
 
 using lambda::Context;

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "io/error.hpp"
+#include "lambda/support/files.hpp"
 #include "support/catch.hpp"
-#include "test_support.hpp"
 
 using namespace lambda;
 

@@ -1,4 +1,4 @@
-#include "runtime/backoff.hpp"
+#include "http/backoff.hpp"
 
 #include "support/catch.hpp"
 

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/http_client.hpp"
+#include "http/http_client.hpp"
 
 namespace lambda::testing {
 

@@ -1,4 +1,4 @@
-#include "http_client.hpp"
+#include "http/http_client.hpp"
 
 #include <curl/curl.h>
 

@@ -1,9 +1,9 @@
-#include "csv_etl/utf8.hpp"
+#include "text/utf8.hpp"
 
 #include <cstdint>
 #include <cstring>
 
-namespace lambda::csv_etl {
+namespace lambda::text {
 namespace {
 
 // Length of the valid sequence at the front, 0 if there is none. The second byte's narrower
@@ -60,4 +60,4 @@ std::string printable_excerpt(std::string_view text, std::size_t max_bytes) {
   return excerpt;
 }
 
-}  // namespace lambda::csv_etl
+}  // namespace lambda::text

@@ -1,10 +1,10 @@
-#include "csv_etl/utf8.hpp"
+#include "text/utf8.hpp"
 
 #include <string>
 
 #include "support/catch.hpp"
 
-using namespace lambda::csv_etl;
+using namespace lambda::text;
 
 TEST_CASE("utf8: valid text of every length of sequence") {
   CHECK(is_valid_utf8(""));

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace lambda::csv_etl {
+namespace lambda::text {
 
 [[nodiscard]] bool is_valid_utf8(std::string_view text) noexcept;
 
@@ -14,4 +14,4 @@ namespace lambda::csv_etl {
 /// in an ellipsis.
 [[nodiscard]] std::string printable_excerpt(std::string_view text, std::size_t max_bytes = 120);
 
-}  // namespace lambda::csv_etl
+}  // namespace lambda::text

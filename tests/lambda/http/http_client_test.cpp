@@ -1,4 +1,4 @@
-#include "runtime/http_client.hpp"
+#include "http/http_client.hpp"
 
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
@@ -12,8 +12,8 @@
 #include <set>
 #include <stdexcept>
 
-#include "await.hpp"
-#include "scripted_server.hpp"
+#include "lambda/support/await.hpp"
+#include "lambda/support/scripted_server.hpp"
 #include "support/catch.hpp"
 
 using lambda::HttpClient;

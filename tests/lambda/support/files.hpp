@@ -1,4 +1,4 @@
-// What several of the CSV tests need.
+// Temporary files, and running a coroutine to its end.
 #pragma once
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ namespace test {
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "millrace-csv-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "millrace-lambda-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error{"mkdtemp failed"};
     path_ = name;
   }

@@ -17,8 +17,8 @@
 
 #include "io/blocking.hpp"
 #include "io/error.hpp"
+#include "lambda/support/files.hpp"
 #include "support/catch.hpp"
-#include "test_support.hpp"
 
 using namespace lambda;
 

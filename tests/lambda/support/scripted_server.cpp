@@ -1,4 +1,4 @@
-#include "scripted_server.hpp"
+#include "lambda/support/scripted_server.hpp"
 
 #include <asio/buffer.hpp>
 #include <asio/co_spawn.hpp>
