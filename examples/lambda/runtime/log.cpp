@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <cerrno>
@@ -39,6 +40,13 @@ std::string dump(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+// A newline in a message would make two log records of one.
+std::string one_line(std::string_view text) {
+  std::string line{text};
+  std::replace_if(line.begin(), line.end(), [](unsigned char c) { return c < 0x20; }, ' ');
+  return line;
+}
+
 }  // namespace
 
 LogConfig LogConfig::from_env() {
@@ -68,12 +76,9 @@ std::string format_log_line(LogFormat format, LogLevel level, std::string_view m
   line += ' ';
   line += name;
   line += ' ';
-  for (const char c : message) {
-    // A newline in a message would make two log records of one.
-    line += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  }
+  line += one_line(message);
   if (fields.is_object()) {
-    for (const auto& [key, value] : fields.items()) line += " " + key + "=" + dump(value);
+    for (const auto& [key, value] : fields.items()) line += " " + one_line(key) + "=" + dump(value);
   }
   return line + "\n";
 }
