@@ -37,6 +37,7 @@
 
 #include "millrace/compute_pool.hpp"
 #include "support/asio_compat.hpp"
+#include "support/busy_pool.hpp"
 #include "support/catch.hpp"
 #include "support/counting_allocator.hpp"
 #include "support/job_types.hpp"
@@ -49,35 +50,9 @@
 using asio::cancellation_type;
 using millrace::ComputePool;
 using millrace::Priority;
+using test::BusyPool;
 
 namespace {
-
-// A pool of one worker, which is busy until it is told to go on.
-class BusyPool {
- public:
-  BusyPool() {
-    pool.execute(
-        [this] {
-          running_.count_down();
-          free_.wait();
-        },
-        asio::detached);
-    running_.wait();
-  }
-  ~BusyPool() { free_worker(); }
-
-  void free_worker() {
-    if (!std::exchange(told_, true)) free_.count_down();
-  }
-
- private:
-  std::latch running_{1};
-  std::latch free_{1};
-  bool told_ = false;
-
- public:
-  ComputePool<> pool{{.threads = 1}};
-};
 
 // What an operation completed with, on a loop of its own.
 struct Outcome {
@@ -143,7 +118,7 @@ TEST_CASE("a job that is cancelled while queued never runs and completes at once
     CHECK(it.outcome.aborted());
     CHECK(busy.pool.metrics().cancelled == 1);
     CHECK(busy.pool.metrics().pending == 0);
-    busy.free_worker();
+    busy.free_workers();
     busy.pool.execute_sync([] {});
     CHECK_FALSE(ran);
     CHECK(busy.pool.metrics().completed == 2);
@@ -180,7 +155,7 @@ TEST_CASE("the slot is cleared before the handler, which may use it again [P11]"
   CHECK(it.outcome.calls == 1);
   CHECK(it.outcome.aborted());
   CHECK_FALSE(it.signal.slot().has_handler());
-  busy.free_worker();
+  busy.free_workers();
   busy.pool.execute_sync([] {});
   CHECK_FALSE(ran);
 }
@@ -212,7 +187,7 @@ TEST_CASE("any of several queued jobs can be cancelled, and the others keep thei
         ++expected_aborts;
       }
       while (aborted.size() < expected_aborts) context.run_one();
-      busy.free_worker();
+      busy.free_workers();
       context.run();
       REQUIRE(ran == expected_to_run);
       REQUIRE(aborted.size() == expected_aborts);
@@ -239,7 +214,7 @@ TEST_CASE("a queued job of each priority can be cancelled, among others of each 
     it.signal.emit(cancellation_type::terminal);
     it.context.run();
     CHECK(it.outcome.aborted());
-    busy.free_worker();
+    busy.free_workers();
     busy.pool.async_drain(asio::use_future).get();
     CHECK(ran.size() == 6);
   }
@@ -269,7 +244,7 @@ TEST_CASE("every operation can be cancelled while queued [P11]") {
   for (auto& each : signals) each.emit(cancellation_type::terminal);
   context.run();
   CHECK(aborted == std::vector{0, 1, 2, 3, 4});
-  busy.free_worker();
+  busy.free_workers();
   pool.execute_sync([] {});
   CHECK_FALSE(ran);
 }
@@ -810,7 +785,7 @@ TEST_CASE("execute || timer gives up a job that is still queued [P16]") {
         co_await (pool.execute([&r] { r = true; }) || timer.async_wait(asio::use_awaitable));
     CHECK(first.index() == 1);
   }(busy.pool, ran));
-  busy.free_worker();
+  busy.free_workers();
   busy.pool.execute_sync([] {});
   CHECK_FALSE(ran);
   CHECK(busy.pool.metrics().cancelled == 1);
@@ -884,7 +859,7 @@ TEST_CASE("a parallel group on a strand cancels what is queued [P16]") {
             }));
   });
   CHECK(queued.aborted());
-  busy.free_worker();
+  busy.free_workers();
   busy.pool.execute_sync([] {});
   CHECK_FALSE(ran);
 }
@@ -949,7 +924,7 @@ TEST_CASE("cancelling a whole coroutine cancels the queued job that it awaits [P
     it.context.run();
     CHECK(it.outcome.aborted());
     CHECK_FALSE(went_on);
-    busy.free_worker();
+    busy.free_workers();
     busy.pool.execute_sync([] {});
     CHECK_FALSE(ran);
   }
@@ -994,7 +969,7 @@ TEST_CASE("cancel_after gives up a queued job and stops a running one [P16]") {
         asio::cancel_after(std::chrono::milliseconds(1), asio::use_awaitable));
     CHECK(value == 5);
   }(busy.pool, ran));
-  busy.free_worker();
+  busy.free_workers();
   busy.pool.execute_sync([] {});
   CHECK_FALSE(ran);
 }

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "millrace/compute_pool.hpp"
+#include "support/busy_pool.hpp"
 #include "support/catch.hpp"
 #include "support/counting_allocator.hpp"
 #include "support/job_types.hpp"
@@ -38,6 +39,7 @@ using millrace::ComputePool;
 using millrace::errc;
 using millrace::JobOptions;
 using millrace::Scope;
+using test::BusyPool;
 
 namespace {
 
@@ -55,35 +57,6 @@ JobOptions far_away() {
 JobOptions past() {
   return in(-std::chrono::seconds(1));
 }
-
-// A pool whose workers are all busy until they are told to go on.
-class BusyPool {
- public:
-  explicit BusyPool(int workers = 1) : running_(workers), pool({.threads = workers}) {
-    for (int i = 0; i < workers; ++i) {
-      pool.execute(
-          [this] {
-            running_.count_down();
-            free_.wait();
-          },
-          asio::detached);
-    }
-    running_.wait();
-  }
-  ~BusyPool() { free_workers(); }
-
-  void free_workers() {
-    if (!std::exchange(told_, true)) free_.count_down();
-  }
-
- private:
-  std::latch running_;
-  std::latch free_{1};
-  bool told_ = false;
-
- public:
-  ComputePool<> pool;
-};
 
 // What an operation completed with.
 std::error_code code_of(const std::exception_ptr& error) {
