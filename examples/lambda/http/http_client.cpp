@@ -10,6 +10,7 @@
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 #include <cctype>
+#include <exception>
 #include <new>
 #include <stdexcept>
 #include <unordered_map>
@@ -48,6 +49,8 @@ class HttpCategory final : public std::error_category {
       case CURLE_WEIRD_SERVER_REPLY:
       case CURLE_UNSUPPORTED_PROTOCOL:  // what curl calls an answer without a status line
         return std::errc::protocol_error;
+      case CURLE_PEER_FAILED_VERIFICATION:
+        return std::errc::permission_denied;
       default:
         return {code, *this};
     }
@@ -115,6 +118,13 @@ class HttpClient::Multi : public std::enable_shared_from_this<Multi> {
     curl_multi_setopt(handle_.get(), CURLMOPT_SOCKETDATA, this);
     curl_multi_setopt(handle_.get(), CURLMOPT_TIMERFUNCTION, &Multi::on_timer);
     curl_multi_setopt(handle_.get(), CURLMOPT_TIMERDATA, this);
+    if (config_.max_connections_per_host > 0) {
+      curl_multi_setopt(handle_.get(), CURLMOPT_MAX_HOST_CONNECTIONS,
+                        config_.max_connections_per_host);
+      // By default curl keeps four connections per transfer under way, so one transfer after many
+      // at a time would close most of them.
+      curl_multi_setopt(handle_.get(), CURLMOPT_MAXCONNECTS, 2 * config_.max_connections_per_host);
+    }
   }
 
   ~Multi() { close(); }
@@ -194,8 +204,11 @@ class HttpClient::Transfer {
     if (result != CURLE_OK) throw std::system_error(http_error(result), description());
   }
 
+  void set_connection();
   void set_method_and_body();
   void set_headers();
+  void receive(std::string_view bytes);
+  [[nodiscard]] int status() const;
   [[nodiscard]] std::string description() const { return request_.method + " " + request_.url; }
 
   static std::size_t on_header(char* data, std::size_t size, std::size_t count,
@@ -207,6 +220,9 @@ class HttpClient::Transfer {
   HttpResponse response_;
   HeaderList header_list_;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
+  bool body_began_ = false;
+  std::optional<std::span<char>> place_;
+  std::exception_ptr failure_;  // of ours, from inside one of curl's callbacks
   // Never expires; cancelling it is how `finish` resumes the coroutine. A cancellation of the
   // coroutine arrives the same way, and `result_` tells one from the other.
   asio::steady_timer wake_;
@@ -347,12 +363,10 @@ HttpClient::Transfer::Transfer(std::shared_ptr<Multi> multi, HttpRequest request
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_TCP_KEEPALIVE, 1L);
   // Fewer turns of the loop for a body of several megabytes.
   set(CURLOPT_BUFFERSIZE, 256L * 1024);
   set(CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
-  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(multi_->config().connect_timeout.count()));
-  if (!multi_->config().proxy_from_environment) set(CURLOPT_PROXY, "");
+  set_connection();
   if (request_.timeout) {
     // To curl zero means for ever.
     set(CURLOPT_TIMEOUT_MS, std::max(1L, static_cast<long>(request_.timeout->count())));
@@ -364,6 +378,21 @@ HttpClient::Transfer::Transfer(std::shared_ptr<Multi> multi, HttpRequest request
   set(CURLOPT_WRITEDATA, this);
   set_method_and_body();
   set_headers();
+}
+
+void HttpClient::Transfer::set_connection() {
+  const HttpClientConfig& config = multi_->config();
+  set(CURLOPT_TCP_KEEPALIVE, 1L);
+  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(config.connect_timeout.count()));
+  if (config.low_speed_time.count() > 0) {
+    set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(config.low_speed_time.count()));
+    set(CURLOPT_LOW_SPEED_LIMIT, config.low_speed);
+  }
+  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (!config.ca_bundle.empty()) set(CURLOPT_CAINFO, config.ca_bundle.c_str());
+  if (!config.proxy_from_environment) set(CURLOPT_PROXY, "");
+  // A key such as "a/../b" is a name, not a way.
+  set(CURLOPT_PATH_AS_IS, 1L);
 }
 
 void HttpClient::Transfer::set_method_and_body() {
@@ -417,12 +446,39 @@ std::size_t HttpClient::Transfer::on_header(char* data, std::size_t size, std::s
 
 std::size_t HttpClient::Transfer::on_body(char* data, std::size_t size, std::size_t count,
                                           void* self) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
   try {
-    static_cast<Transfer*>(self)->response_.body.append(data, size * count);
+    transfer.receive({data, size * count});
     return size * count;
   } catch (...) {
+    transfer.failure_ = std::current_exception();
     return 0;
   }
+}
+
+void HttpClient::Transfer::receive(std::string_view bytes) {
+  if (!std::exchange(body_began_, true) && request_.into) {
+    response_.status = status();
+    place_ = request_.into(response_);
+  }
+  if (!place_) {
+    response_.body.append(bytes);
+    return;
+  }
+  if (bytes.size() > place_->size() - response_.placed) {
+    throw std::system_error(std::make_error_code(std::errc::message_size),
+                            description() + ": the body has more than the expected " +
+                                std::to_string(place_->size()) + " bytes");
+  }
+  std::copy(bytes.begin(), bytes.end(),
+            place_->begin() + static_cast<std::ptrdiff_t>(response_.placed));
+  response_.placed += bytes.size();
+}
+
+int HttpClient::Transfer::status() const {
+  long status = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+  return static_cast<int>(status);
 }
 
 asio::awaitable<HttpResponse> HttpClient::Transfer::run() {
@@ -431,14 +487,13 @@ asio::awaitable<HttpResponse> HttpClient::Transfer::run() {
   std::error_code ignored;
   co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   if (!result_) throw std::system_error(asio::error::operation_aborted, description());
+  if (failure_) std::rethrow_exception(failure_);
   if (*result_ != CURLE_OK) {
     std::string what = description();
     if (error_text_.front() != '\0') what += std::string(": ") + error_text_.data();
     throw std::system_error(http_error(*result_), what);
   }
-  long status = 0;
-  curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
-  response_.status = static_cast<int>(status);
+  response_.status = status();
   co_return std::move(response_);
 }
 

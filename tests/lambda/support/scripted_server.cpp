@@ -28,6 +28,11 @@ Step reply(int status, const HttpHeaders& headers, const std::string& body) {
   return {out.str(), Step::Then::keep};
 }
 
+ScriptedServer::ScriptedServer(Responder responder) : ScriptedServer({}, false) {
+  responder_ = std::move(responder);
+  listen();
+}
+
 ScriptedServer::ScriptedServer(std::vector<Step> script, bool listening)
     : acceptor_(context_), script_(script.begin(), script.end()) {
   acceptor_.open(tcp::v4());
@@ -65,6 +70,7 @@ Step ScriptedServer::record(Received request) {
   const std::lock_guard lock(mutex_);
   requests_.push_back(std::move(request));
   arrived_.notify_all();
+  if (responder_) return responder_(requests_.back());
   if (script_.empty()) return {"", Step::Then::close};
   Step step = std::move(script_.front());
   script_.pop_front();

@@ -47,7 +47,12 @@ inline Step raw(std::string bytes, Step::Then then = Step::Then::close) {
 /// It has a thread and an `io_context` of its own, so that what is tested may block.
 class ScriptedServer {
  public:
+  /// What to do with a request, where the order in which several arrive isn't known. Called on the
+  /// server's thread, one request at a time.
+  using Responder = std::function<Step(const Received&)>;
+
   explicit ScriptedServer(std::vector<Step> script, bool listening = true);
+  explicit ScriptedServer(Responder responder);
   ~ScriptedServer();
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
@@ -70,6 +75,7 @@ class ScriptedServer {
   asio::awaitable<void> serve(asio::ip::tcp::socket socket, int connection);
   Step record(Received request);
 
+  Responder responder_;
   asio::io_context context_;
   asio::ip::tcp::acceptor acceptor_;
   unsigned short port_ = 0;
