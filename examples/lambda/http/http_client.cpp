@@ -67,6 +67,12 @@ void initialise_curl() {
   if (result != CURLE_OK) throw std::system_error(http_error(result), "curl_global_init");
 }
 
+/// A curl without TLS doesn't know the name "https".
+const char* protocols() {
+  static const bool tls = (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_SSL) != 0;
+  return tls ? "http,https" : "http";
+}
+
 /// The linked list that curl takes headers as.
 class HeaderList {
  public:
@@ -360,7 +366,7 @@ HttpClient::Transfer::Transfer(std::shared_ptr<Multi> multi, HttpRequest request
       handle_(curl_easy_init()) {
   if (handle_ == nullptr) throw std::bad_alloc();
   set(CURLOPT_URL, request_.url.c_str());
-  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_PROTOCOLS_STR, protocols());
   set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   set(CURLOPT_NOSIGNAL, 1L);
   // Fewer turns of the loop for a body of several megabytes.
