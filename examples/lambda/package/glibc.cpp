@@ -1,1 +1,58 @@
-// empty
+// Functions of glibc that Amazon Linux 2023's 2.34 doesn't have, and that Debian's static libgcc and
+// libstdc++ call. Linked into each bootstrap, they take the place of glibc's; that nothing else from
+// after 2.34 is called, tools/check_package.py makes sure of.
+
+#include <dlfcn.h>
+#include <link.h>
+#include <sys/random.h>
+
+#include <cstdint>
+
+namespace {
+
+struct Search {
+  std::uintptr_t address;
+  dl_find_object* result;
+};
+
+/// Called with one program or library after the other, until it returns other than 0.
+int holds_address(dl_phdr_info* info, std::size_t, void* data) {
+  const auto& search = *static_cast<Search*>(data);
+  bool holds = false;
+  dl_find_object found{};
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = info->dlpi_phdr[i];
+    const std::uintptr_t start = info->dlpi_addr + segment.p_vaddr;
+    const std::uintptr_t end = start + segment.p_memsz;
+    if (segment.p_type == PT_LOAD && search.address >= start && search.address < end) {
+      holds = true;
+      found.dlfo_map_start = reinterpret_cast<void*>(start);
+      found.dlfo_map_end = reinterpret_cast<void*>(end);
+    } else if (segment.p_type == PT_GNU_EH_FRAME) {
+      found.dlfo_eh_frame = reinterpret_cast<void*>(start);
+    }
+  }
+  if (!holds || found.dlfo_eh_frame == nullptr) return 0;
+  *search.result = found;
+  return 1;
+}
+
+}  // namespace
+
+extern "C" {
+
+/// Since 2.35. Where the unwinder finds what it needs to know of the code at an address.
+int _dl_find_object(void* address, dl_find_object* result) noexcept {
+  Search search{reinterpret_cast<std::uintptr_t>(address), result};
+  return ::dl_iterate_phdr(&holds_address, &search) == 1 ? 0 : -1;
+}
+
+/// Since 2.36. What `std::random_device` draws from.
+std::uint32_t arc4random() noexcept {
+  std::uint32_t value = 0;
+  while (::getrandom(&value, sizeof value, 0) != sizeof value) {
+  }
+  return value;
+}
+
+}  // extern "C"
