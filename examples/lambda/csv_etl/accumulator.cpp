@@ -1,17 +1,22 @@
 #include "csv_etl/accumulator.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <span>
 
 #include "csv_etl/aggregate.hpp"
+#include "csv_etl/delimiters.hpp"
 #include "text/utf8.hpp"
 
 namespace lambda::csv_etl {
 namespace {
 
-std::uint32_t intern(Interner& interner, const Field& field) {
-  if (field.has_doubled_quotes) return interner.intern_copy(unescape(field.raw));
-  return interner.intern(field.raw);
+// A batch and its delimiters stay in the first-level cache between finding and using them.
+constexpr std::size_t batch_bytes = 16 * 1024;
+
+std::uint32_t intern(ColumnNames& names, const Field& field) {
+  if (field.has_doubled_quotes) return names.intern_copy(unescape(field.raw));
+  return names.intern(field.raw);
 }
 
 RowDefect to_defect(DecimalError error) {
@@ -30,66 +35,129 @@ RowDefect to_defect(DecimalError error) {
 
 }  // namespace
 
-Cell& Accumulator::cell(std::uint32_t diagnosis, std::uint32_t hospital, std::uint32_t treatment,
-                        std::uint64_t offset) {
-  const auto next = static_cast<std::uint32_t>(cells_.size());
+CellTotals& Accumulator::cell(std::uint32_t diagnosis, std::uint32_t hospital,
+                              std::uint32_t treatment) {
+  auto* const dense =
+      dense_cells_.find_or_insert(diagnoses_.number(diagnosis), hospitals_.number(hospital),
+                                  treatments_.number(treatment));
+  if (dense != nullptr) return *dense;
+  const auto next = static_cast<std::uint32_t>(hashed_cells_.size());
   const auto hash = mix(mix((std::uint64_t{diagnosis} << 32) | hospital) ^ treatment);
-  const auto index = cell_table_.find_or_insert(hash, next, [&](std::uint32_t candidate) {
-    const Cell& cell = cells_[candidate];
+  const auto index = hashed_table_.find_or_insert(hash, next, [&](std::uint32_t candidate) {
+    const Cell& cell = hashed_cells_[candidate];
     return cell.diagnosis == diagnosis && cell.hospital == hospital && cell.treatment == treatment;
   });
-  if (index == next) cells_.push_back({diagnosis, hospital, treatment, 0, 0, offset});
-  return cells_[index];
+  if (index == next) hashed_cells_.push_back({diagnosis, hospital, treatment, {}});
+  return hashed_cells_[index].totals;
+}
+
+std::vector<Cell> Accumulator::cells() const {
+  auto cells = hashed_cells_;
+  dense_cells_.for_each([&](auto diagnosis, auto hospital, auto treatment, const auto& totals) {
+    cells.push_back(
+        {diagnoses_.id(diagnosis), hospitals_.id(hospital), treatments_.id(treatment), totals});
+  });
+  return cells;
 }
 
 void Accumulator::add_part(std::string_view text, std::size_t begin, std::size_t end,
-                           const Header& header, TextTraits traits) {
-  RowScanner scanner{text, begin, end, header.field_count, traits.has_quotes};
-  const std::span<const Field> fields = scanner.fields();
-  for (Row row; scanner.next(row);) {
-    if (row.has_stray_quote) {
-      add_bad_row({row.offset, RowDefect::stray_quote, 0, row.text});
-      continue;
-    }
-    if (row.field_count != header.field_count) {
-      add_bad_row({row.offset, RowDefect::field_count, row.field_count, row.text});
-      continue;
-    }
-    // The delimiters are ASCII, so a row is valid UTF-8 if and only if each of its fields is.
-    if (traits.has_non_ascii && !text::is_valid_utf8(row.text)) {
-      add_bad_row({row.offset, RowDefect::invalid_utf8, 0, row.text});
-      continue;
-    }
-    const auto empty = [&](std::size_t field) { return fields[field].raw.empty(); };
-    if (empty(header.hospital) || empty(header.diagnosis) || empty(header.treatment) ||
-        empty(header.recovery_time)) {
-      const auto needed = {header.hospital, header.diagnosis, header.treatment,
-                           header.recovery_time};
-      const auto* const first = std::find_if(needed.begin(), needed.end(), empty);
-      add_bad_row({row.offset, RowDefect::empty_field, *first, row.text});
-      continue;
-    }
-    // A number has no quotes in it, so a field with doubled ones fails without being unescaped.
-    const auto time_text = fields[header.recovery_time].raw;
-    const auto time = parse_decimal(time_text);
-    if (time.error != DecimalError::none) {
-      add_bad_row({row.offset, to_defect(time.error), header.recovery_time, time_text});
-      continue;
-    }
-    const auto diagnosis = intern(diagnoses_, fields[header.diagnosis]);
-    const auto hospital = intern(hospitals_, fields[header.hospital]);
-    const auto treatment = intern(treatments_, fields[header.treatment]);
-    Cell& target = cell(diagnosis, hospital, treatment, row.offset);
-    target.sum_micros += time.micros;
-    target.rows += 1;
-    target.first_offset = std::min<std::uint64_t>(target.first_offset, row.offset);
-    ++rows_;
+                           const Header& header) {
+  if (delimiters_ == nullptr) {
+    delimiters_ =
+        std::make_unique_for_overwrite<std::uint32_t[]>(1 + batch_bytes + 2 * block_bytes);
+  }
+  RowScanner scanner{text, begin, end, header.field_count, true};
+  // Batches are read in whole blocks, and names a little beyond their ends.
+  const auto batches_end = std::min(end, text.size() - std::min(text.size(), block_bytes));
+  auto at = begin;
+  while (at < batches_end) {
+    at = add_batch(text, at, std::min(batches_end, at + batch_bytes), header, scanner);
+  }
+  scanner.seek(at);
+  while (add_next_row(scanner, header)) {
   }
   keep_first_samples();
 }
 
+// Adds rows that begin at or after `begin` and before `end`, at least one. Returns where the next
+// one begins.
+std::size_t Accumulator::add_batch(std::string_view text, std::size_t begin, std::size_t end,
+                                   const Header& header, RowScanner& scanner) {
+  auto* const delimiters = delimiters_.get() + 1;
+  delimiters[-1] = std::numeric_limits<std::uint32_t>::max();  // in front of 0
+  const auto found = find_delimiters(text.data() + begin, end - begin, delimiters);
+  // A delimiter is ASCII, so what ends with one is valid if and only if each of its fields is.
+  const bool is_valid =
+      !found.has_non_ascii || found.count == 0 ||
+      text::is_valid_utf8(text.substr(begin, std::size_t{delimiters[found.count - 1]} + 1));
+
+  std::size_t next = begin;
+  for (std::size_t used = 0; found.count - used >= header.field_count;) {
+    if (is_valid) {
+      const auto rows = add_plain_rows(
+          {text.data() + begin, begin, delimiters + used, found.count - used}, header,
+          hospitals_.short_names(), diagnoses_.short_names(), treatments_.short_names(),
+          dense_cells_);
+      rows_ += rows;
+      used += rows * header.field_count;
+      if (rows != 0) next = begin + delimiters[used - 1] + 1;
+      if (found.count - used < header.field_count) break;
+    }
+    scanner.seek(next);
+    if (!add_next_row(scanner, header)) return scanner.position();
+    next = scanner.position();
+    while (used < found.count && begin + delimiters[used] < next) ++used;
+  }
+  if (next != begin) return next;
+  // Not one whole row: it is longer than a batch, or reaches beyond the last one.
+  scanner.seek(begin);
+  static_cast<void>(add_next_row(scanner, header));
+  return scanner.position();
+}
+
+bool Accumulator::add_next_row(RowScanner& scanner, const Header& header) {
+  Row row;
+  if (!scanner.next(row)) return false;
+  saw_quotes_ |= row.has_quotes;
+  const std::span<const Field> fields = scanner.fields();
+  if (row.has_stray_quote) {
+    add_bad_row({row.offset, RowDefect::stray_quote, 0, row.text});
+    return true;
+  }
+  if (row.field_count != header.field_count) {
+    add_bad_row({row.offset, RowDefect::field_count, row.field_count, row.text});
+    return true;
+  }
+  if (!text::is_valid_utf8(row.text)) {
+    add_bad_row({row.offset, RowDefect::invalid_utf8, 0, row.text});
+    return true;
+  }
+  const auto empty = [&](std::size_t field) { return fields[field].raw.empty(); };
+  if (empty(header.hospital) || empty(header.diagnosis) || empty(header.treatment) ||
+      empty(header.recovery_time)) {
+    const auto needed = {header.hospital, header.diagnosis, header.treatment,
+                         header.recovery_time};
+    const auto* const first = std::find_if(needed.begin(), needed.end(), empty);
+    add_bad_row({row.offset, RowDefect::empty_field, *first, row.text});
+    return true;
+  }
+  // A number has no quotes in it, so a field with doubled ones fails without being unescaped.
+  const auto time_text = fields[header.recovery_time].raw;
+  const auto time = parse_decimal(time_text);
+  if (time.error != DecimalError::none) {
+    add_bad_row({row.offset, to_defect(time.error), header.recovery_time, time_text});
+    return true;
+  }
+  const auto diagnosis = intern(diagnoses_, fields[header.diagnosis]);
+  const auto hospital = intern(hospitals_, fields[header.hospital]);
+  const auto treatment = intern(treatments_, fields[header.treatment]);
+  cell(diagnosis, hospital, treatment).add(time.micros, row.offset);
+  ++rows_;
+  return true;
+}
+
 void Accumulator::merge(const Accumulator& other) {
-  const auto translate = [](Interner& into, const Interner& from) {
+  const auto translate = [](ColumnNames& into, const ColumnNames& from) {
     std::vector<std::uint32_t> ids;
     ids.reserve(from.names().size());
     // Copies: `other` owns the names that had doubled quotes.
@@ -99,15 +167,13 @@ void Accumulator::merge(const Accumulator& other) {
   const auto diagnoses = translate(diagnoses_, other.diagnoses_);
   const auto hospitals = translate(hospitals_, other.hospitals_);
   const auto treatments = translate(treatments_, other.treatments_);
-  for (const auto& from : other.cells_) {
-    Cell& into = cell(diagnoses[from.diagnosis], hospitals[from.hospital],
-                      treatments[from.treatment], from.first_offset);
-    into.sum_micros += from.sum_micros;
-    into.rows += from.rows;
-    into.first_offset = std::min(into.first_offset, from.first_offset);
+  for (const auto& from : other.cells()) {
+    cell(diagnoses[from.diagnosis], hospitals[from.hospital], treatments[from.treatment])
+        .add(from.totals);
   }
   rows_ += other.rows_;
   bad_rows_ += other.bad_rows_;
+  saw_quotes_ |= other.saw_quotes_;
   bad_row_samples_.insert(bad_row_samples_.end(), other.bad_row_samples_.begin(),
                           other.bad_row_samples_.end());
   keep_first_samples();

@@ -1,28 +1,29 @@
 /// One worker's share of the aggregation. Shares can be merged in any order.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "csv_etl/decimal.hpp"
+#include "csv_etl/dense_cells.hpp"
 #include "csv_etl/header.hpp"
 #include "csv_etl/interner.hpp"
-#include "csv_etl/row_cuts.hpp"
 #include "csv_etl/row_scanner.hpp"
+#include "csv_etl/short_names.hpp"
 
 namespace lambda::csv_etl {
 
-/// All rows with one diagnosis, hospital and treatment. Sum, count and smallest offset don't
-/// depend on the order in which rows or shares come in, and from them everything follows.
+/// The totals of one diagnosis, hospital and treatment, given by their ids.
 struct Cell {
   std::uint32_t diagnosis = 0;
   std::uint32_t hospital = 0;
   std::uint32_t treatment = 0;
-  WideSum sum_micros = 0;
-  std::uint64_t rows = 0;
-  std::uint64_t first_offset = 0;
+  CellTotals totals;
 };
 
 enum class RowDefect {
@@ -43,37 +44,76 @@ struct BadRowFound {
   std::string_view text;
 };
 
+/// The names of a column. All have an id; the first short ones have a number as well, by which
+/// they are found and counted faster.
+class ColumnNames {
+ public:
+  [[nodiscard]] std::uint32_t intern(std::string_view name) { return numbered(names_.intern(name)); }
+  [[nodiscard]] std::uint32_t intern_copy(std::string name) {
+    return numbered(names_.intern_copy(std::move(name)));
+  }
+
+  [[nodiscard]] const std::vector<std::string_view>& names() const noexcept {
+    return names_.names();
+  }
+  [[nodiscard]] const ShortNames& short_names() const noexcept { return short_names_; }
+  /// 0 if it has none.
+  [[nodiscard]] std::uint8_t number(std::uint32_t id) const { return numbers_[id]; }
+  [[nodiscard]] std::uint32_t id(std::uint8_t number) const { return ids_[number]; }
+
+ private:
+  std::uint32_t numbered(std::uint32_t id) {
+    if (id == numbers_.size()) {
+      numbers_.push_back(short_names_.add(names_.names()[id]));
+      ids_[numbers_.back()] = id;
+    }
+    return id;
+  }
+
+  Interner names_;
+  ShortNames short_names_;
+  std::vector<std::uint8_t> numbers_;  // by id
+  std::array<std::uint32_t, ShortNames::max_names + 1> ids_{};
+};
+
 class Accumulator {
  public:
-  /// Adds the rows in [begin, end), both row boundaries. Keeps views of `text`.
-  void add_part(std::string_view text, std::size_t begin, std::size_t end, const Header& header,
-                TextTraits traits);
+  /// Adds the rows in [begin, end), both row boundaries behind the header. Keeps views of `text`.
+  void add_part(std::string_view text, std::size_t begin, std::size_t end, const Header& header);
 
   void merge(const Accumulator& other);
 
-  [[nodiscard]] const std::vector<Cell>& cells() const noexcept { return cells_; }
-  [[nodiscard]] const Interner& diagnoses() const noexcept { return diagnoses_; }
-  [[nodiscard]] const Interner& hospitals() const noexcept { return hospitals_; }
-  [[nodiscard]] const Interner& treatments() const noexcept { return treatments_; }
+  /// Each combination once, in no particular order.
+  [[nodiscard]] std::vector<Cell> cells() const;
+  [[nodiscard]] const ColumnNames& diagnoses() const noexcept { return diagnoses_; }
+  [[nodiscard]] const ColumnNames& hospitals() const noexcept { return hospitals_; }
+  [[nodiscard]] const ColumnNames& treatments() const noexcept { return treatments_; }
   [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::uint64_t bad_rows() const noexcept { return bad_rows_; }
+  [[nodiscard]] bool saw_quotes() const noexcept { return saw_quotes_; }
   [[nodiscard]] const std::vector<BadRowFound>& bad_row_samples() const noexcept {
     return bad_row_samples_;
   }
 
  private:
-  [[nodiscard]] Cell& cell(std::uint32_t diagnosis, std::uint32_t hospital, std::uint32_t treatment,
-                           std::uint64_t offset);
+  std::size_t add_batch(std::string_view text, std::size_t begin, std::size_t end,
+                        const Header& header, RowScanner& scanner);
+  bool add_next_row(RowScanner& scanner, const Header& header);
+  [[nodiscard]] CellTotals& cell(std::uint32_t diagnosis, std::uint32_t hospital,
+                                 std::uint32_t treatment);
   void add_bad_row(const BadRowFound& bad_row);
   void keep_first_samples();
 
-  Interner diagnoses_;
-  Interner hospitals_;
-  Interner treatments_;
-  IndexTable cell_table_;
-  std::vector<Cell> cells_;
+  ColumnNames diagnoses_;
+  ColumnNames hospitals_;
+  ColumnNames treatments_;
+  DenseCells dense_cells_;  // of the names that have numbers, as long as they fit
+  IndexTable hashed_table_;
+  std::vector<Cell> hashed_cells_;
+  std::unique_ptr<std::uint32_t[]> delimiters_;
   std::uint64_t rows_ = 0;
   std::uint64_t bad_rows_ = 0;
+  bool saw_quotes_ = false;
   std::vector<BadRowFound> bad_row_samples_;
 };
 

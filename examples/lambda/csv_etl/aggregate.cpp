@@ -11,6 +11,7 @@
 #include "csv_etl/accumulator.hpp"
 #include "csv_etl/decimal.hpp"
 #include "csv_etl/header.hpp"
+#include "csv_etl/quotes.hpp"
 #include "csv_etl/row_cuts.hpp"
 #include "text/utf8.hpp"
 
@@ -20,6 +21,9 @@ namespace {
 // Small enough to spread over many workers and to show progress, large enough that the cost of
 // a part (two cuts, one task) doesn't count.
 constexpr std::size_t bytes_per_part = 512 * 1024;
+
+// So much of a file is searched for quotes before it is cut.
+constexpr std::size_t probe_bytes = 64 * 1024;
 
 std::string reason_of(const BadRowFound& bad_row, const Header& header) {
   const std::string recovery_time{recovery_time_column};
@@ -66,8 +70,8 @@ std::vector<BadRow> describe(std::string_view text, const Header& header,
 }
 
 // rank[id] is the position of the id's name in byte order.
-std::vector<std::uint32_t> ranks(const Interner& interner) {
-  const auto& names = interner.names();
+std::vector<std::uint32_t> ranks(const ColumnNames& column) {
+  const auto& names = column.names();
   std::vector<std::uint32_t> order(names.size());
   std::iota(order.begin(), order.end(), 0U);
   std::sort(order.begin(), order.end(), [&](auto a, auto b) { return names[a] < names[b]; });
@@ -76,37 +80,51 @@ std::vector<std::uint32_t> ranks(const Interner& interner) {
   return rank;
 }
 
-Group make_group(const Accumulator& total, std::span<const Cell> cells) {
-  WideSum sum = 0;
-  std::uint64_t rows = 0;
-  const Cell* most_used = &cells.front();
-  for (const auto& cell : cells) {
-    sum += cell.sum_micros;
-    rows += cell.rows;
+// A stable counting sort: two of them, by hospital and then by diagnosis, put all cells in order
+// in linear time.
+template <class RankOf>
+std::vector<const Cell*> sorted_by(const std::vector<const Cell*>& cells, std::size_t ranks,
+                                   RankOf&& rank_of) {
+  std::vector<std::size_t> place(ranks + 1);
+  for (const auto* cell : cells) ++place[rank_of(*cell) + 1];
+  std::partial_sum(place.begin(), place.end(), place.begin());
+  std::vector<const Cell*> sorted(cells.size());
+  for (const auto* cell : cells) sorted[place[rank_of(*cell)]++] = cell;
+  return sorted;
+}
+
+Group make_group(const Accumulator& total, std::span<const Cell* const> cells) {
+  CellTotals sums;
+  const Cell* most_used = cells.front();
+  for (const auto* cell : cells) {
+    sums.add(cell->totals);
+    const auto& best = most_used->totals;
     const bool wins_tie =
-        cell.rows == most_used->rows && cell.first_offset < most_used->first_offset;
-    if (cell.rows > most_used->rows || wins_tie) most_used = &cell;
+        cell->totals.rows == best.rows && cell->totals.first_offset < best.first_offset;
+    if (cell->totals.rows > best.rows || wins_tie) most_used = cell;
   }
   return {std::string{total.diagnoses().names()[most_used->diagnosis]},
-          std::string{total.hospitals().names()[most_used->hospital]}, rows,
-          shortest_text(average(sum, rows)),
+          std::string{total.hospitals().names()[most_used->hospital]}, sums.rows,
+          shortest_text(average(sums.sum_micros, sums.rows)),
           std::string{total.treatments().names()[most_used->treatment]}};
 }
 
 std::vector<Group> make_groups(const Accumulator& total) {
-  const auto diagnosis_rank = ranks(total.diagnoses());
+  const auto cells = total.cells();
+  std::vector<const Cell*> order(cells.size());
+  std::transform(cells.begin(), cells.end(), order.begin(), [](const Cell& cell) { return &cell; });
   const auto hospital_rank = ranks(total.hospitals());
-  const auto position = [&](const Cell& cell) {
-    return (std::uint64_t{diagnosis_rank[cell.diagnosis]} << 32) | hospital_rank[cell.hospital];
-  };
-  auto cells = total.cells();
-  std::sort(cells.begin(), cells.end(),
-            [&](const Cell& a, const Cell& b) { return position(a) < position(b); });
+  order = sorted_by(order, hospital_rank.size(),
+                    [&](const Cell& cell) { return hospital_rank[cell.hospital]; });
+  const auto diagnosis_rank = ranks(total.diagnoses());
+  order = sorted_by(order, diagnosis_rank.size(),
+                    [&](const Cell& cell) { return diagnosis_rank[cell.diagnosis]; });
 
   std::vector<Group> groups;
-  for (auto first = cells.begin(); first != cells.end();) {
-    const auto last = std::find_if(
-        first, cells.end(), [&](const Cell& cell) { return position(cell) != position(*first); });
+  for (auto first = order.begin(); first != order.end();) {
+    const auto last = std::find_if(first, order.end(), [&](const Cell* cell) {
+      return cell->diagnosis != (*first)->diagnosis || cell->hospital != (*first)->hospital;
+    });
     groups.push_back(make_group(total, {first, last}));
     first = last;
   }
@@ -132,8 +150,6 @@ Aggregate aggregate(std::string_view text, const AggregateOptions& options) {
   for (std::size_t i = 0; i <= parts; ++i) {
     wanted[i] = begin + quotient * i + remainder * i / parts;
   }
-  const auto traits = find_traits(text.substr(begin));
-  const auto cuts = find_row_boundaries(text, begin, wanted, traits.has_quotes);
 
   const auto add_progress = [&](std::size_t bytes) {
     if (options.bytes_done == nullptr) return;
@@ -143,13 +159,27 @@ Aggregate aggregate(std::string_view text, const AggregateOptions& options) {
 
   // One accumulator per worker, not per part: they are few to merge, and which parts a worker
   // gets makes no difference to the merged result.
-  tbb::enumerable_thread_specific<Accumulator> shares;
-  tbb::parallel_for(std::size_t{0}, parts, [&](std::size_t part) {
-    shares.local().add_part(text, cuts[part], cuts[part + 1], header, traits);
-    add_progress(cuts[part + 1] - cuts[part]);
-  });
-  Accumulator total;
-  for (const auto& share : shares) total.merge(share);
+  const auto add_parts = [&](const std::vector<std::size_t>& cuts, bool first_time) {
+    tbb::enumerable_thread_specific<Accumulator> shares;
+    tbb::parallel_for(std::size_t{0}, parts, [&](std::size_t part) {
+      shares.local().add_part(text, cuts[part], cuts[part + 1], header);
+      if (first_time) add_progress(cuts[part + 1] - cuts[part]);
+    });
+    Accumulator total;
+    for (const auto& share : shares) total.merge(share);
+    return total;
+  };
+
+  // Where quotes are, finding the cuts takes a look at the whole text. Most files have none, or
+  // have some from the beginning on; in others the cuts are right unless one lies inside quotes.
+  const bool has_quotes =
+      find_byte(text, quote, begin, std::min(text.size(), begin + probe_bytes)) != text.npos;
+  const auto cuts = find_row_boundaries(text, begin, wanted, has_quotes);
+  auto total = add_parts(cuts, true);
+  if (total.saw_quotes() && !has_quotes) {
+    const auto right_cuts = find_row_boundaries(text, begin, wanted, true);
+    if (right_cuts != cuts) total = add_parts(right_cuts, false);
+  }
 
   return {make_groups(total), total.rows(), total.bad_rows(),
           describe(text, header, total.bad_row_samples())};

@@ -40,7 +40,7 @@ double divide_rounding_once(WideUnsigned numerator, std::uint64_t denominator) {
 
 }  // namespace
 
-Decimal parse_decimal_slow(std::string_view text) noexcept {
+Decimal parse_decimal(std::string_view text) noexcept {
   constexpr auto limit = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   const bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);

@@ -15,6 +15,7 @@ std::string unescape(std::string_view raw) {
 void RowScanner::scan_quoted(Row& row) {
   row.offset = at_;
   row.field_count = 0;
+  row.has_quotes = true;
   row.has_stray_quote = false;
   for (std::size_t begin = at_;;) {
     if (begin < end_ && text_[begin] == quote) {

@@ -25,6 +25,7 @@ struct Row {
   std::size_t offset = 0;  ///< Of its first byte in the text.
   std::string_view text;   ///< Without the end of the line.
   std::size_t field_count = 0;
+  bool has_quotes = false;
   bool has_stray_quote = false;
 };
 
@@ -58,12 +59,16 @@ class RowScanner {
       if (stop == begin) continue;
       row.offset = begin;
       row.text = text_.substr(begin, stop - begin);
+      row.has_quotes = false;
       row.has_stray_quote = false;
       row.field_count = split_plain(begin, stop);
       return true;
     }
     return false;
   }
+
+  /// Goes on at `at`, a row boundary.
+  void seek(std::size_t at) noexcept { at_ = at; }
 
   /// Where the row after the last one begins.
   [[nodiscard]] std::size_t position() const noexcept { return at_; }

@@ -25,7 +25,8 @@ std::map<Key, Value> cells_of(const Accumulator& accumulator) {
     const Key key{accumulator.diagnoses().names()[cell.diagnosis],
                   accumulator.hospitals().names()[cell.hospital],
                   accumulator.treatments().names()[cell.treatment]};
-    cells[key] = {static_cast<std::int64_t>(cell.sum_micros), cell.rows, cell.first_offset};
+    cells[key] = {static_cast<std::int64_t>(cell.totals.sum_micros), cell.totals.rows,
+                  cell.totals.first_offset};
   }
   REQUIRE(cells.size() == accumulator.cells().size());
   return cells;
@@ -46,10 +47,9 @@ TEST_CASE("accumulator: shares of any parts, taken and merged in any order, are 
   }
   row_begins.push_back(text.size());
   const auto header = parse_header(text);
-  const TextTraits traits{.has_quotes = true, .has_non_ascii = true};
 
   Accumulator whole;
-  whole.add_part(text, header.body_begin, text.size(), header, traits);
+  whole.add_part(text, header.body_begin, text.size(), header);
   const auto expected = cells_of(whole);
   CHECK(expected.size() > 50);
 
@@ -60,7 +60,7 @@ TEST_CASE("accumulator: shares of any parts, taken and merged in any order, are 
     std::vector<Accumulator> shares(1 + random() % 5);
     for (const auto part : parts) {
       shares[random() % shares.size()].add_part(text, row_begins[part], row_begins[part + 1],
-                                                header, traits);
+                                                header);
     }
     Accumulator total;
     for (const auto& share : shares) total.merge(share);
