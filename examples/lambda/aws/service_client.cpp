@@ -84,7 +84,7 @@ asio::awaitable<Answer> ServiceClient::attempt(const ApiRequest& request) {
   http.headers = std::move(to_sign.headers);
   for (const auto& [name, value] : signature) http.headers.add(name, value);
   http.headers.add("User-Agent", "millrace-lambda");
-  http.body = request.body;
+  http.borrowed_body = request.body;
   http.timeout = config_.request_timeout;
   http.into = request.into;
   Answer answer;

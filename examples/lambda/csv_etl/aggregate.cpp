@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <numeric>
 #include <span>
+#include <system_error>
 
 #include "csv_etl/accumulator.hpp"
 #include "csv_etl/decimal.hpp"
@@ -162,6 +163,10 @@ Aggregate aggregate(std::string_view text, const AggregateOptions& options) {
   const auto add_parts = [&](const std::vector<std::size_t>& cuts, bool first_time) {
     tbb::enumerable_thread_specific<Accumulator> shares;
     tbb::parallel_for(std::size_t{0}, parts, [&](std::size_t part) {
+      // oneTBB begins no further part once one has thrown.
+      if (options.stop.stop_requested()) {
+        throw std::system_error(std::make_error_code(std::errc::operation_canceled), "aggregate");
+      }
       shares.local().add_part(text, cuts[part], cuts[part + 1], header);
       if (first_time) add_progress(cuts[part + 1] - cuts[part]);
     });

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,8 @@ struct AggregateOptions {
   std::size_t parts = 0;
   /// Counts up to the size of the text while the workers get on; may be read from any thread.
   std::atomic<std::uint64_t>* bytes_done = nullptr;
+  /// When requested, no further part is begun.
+  std::stop_token stop = {};
 };
 
 struct Group {
@@ -61,7 +64,8 @@ struct Aggregate {
 /// group's rows wins.
 ///
 /// **Runs on**: the calling thread and whoever joins its oneTBB arena. **Completes**: with the
-/// result, or throws InputError for an empty text or an unusable header. **Lifetime**: the result
+/// result, or throws InputError for an empty text or an unusable header, or std::system_error with
+/// `std::errc::operation_canceled` when it was stopped. **Lifetime**: the result
 /// holds no view of `text`.
 [[nodiscard]] Aggregate aggregate(std::string_view text, const AggregateOptions& options = {});
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <asio/this_coro.hpp>
 #include <chrono>
+#include <stop_token>
 #include <utility>
 
 #include "csv_etl/progress_log.hpp"
@@ -34,9 +35,10 @@ struct Computed {
   std::vector<io::Item> items;
 };
 
-Computed compute(std::string_view text, const EtlJob& job, std::atomic<std::uint64_t>& bytes_done) {
+Computed compute(std::string_view text, const EtlJob& job, std::atomic<std::uint64_t>& bytes_done,
+                 std::stop_token stop) {
   Computed computed;
-  computed.result = aggregate(text, {.bytes_done = &bytes_done});
+  computed.result = aggregate(text, {.bytes_done = &bytes_done, .stop = std::move(stop)});
   if (job.on_bad_row == OnBadRow::fail && computed.result.bad_rows > 0) {
     const auto& first = computed.result.bad_row_samples.front();
     throw HandlerError{
@@ -95,8 +97,8 @@ asio::awaitable<EtlReport> run_etl(io::ObjectSource& source, io::ItemSink& sink,
     ProgressLog progress{executor, job.request_id, input.size()};
     // The job takes the input along, so that its pages are given back on a worker. It has a name
     // because g++ 12 destroys the captures of a temporary in a co_await expression twice.
-    auto work = [&job, &progress, text = std::move(input)] {
-      return compute(text.view(), job, progress.done());
+    auto work = [&job, &progress, text = std::move(input)](std::stop_token stop) {
+      return compute(text.view(), job, progress.done(), std::move(stop));
     };
     computed = co_await pool.install(std::move(work));
     progress.log_now();

@@ -15,6 +15,8 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "http/upload.hpp"
+
 namespace lambda {
 namespace {
 
@@ -186,7 +188,10 @@ class HttpClient::Multi : public std::enable_shared_from_this<Multi> {
 class HttpClient::Transfer {
  public:
   Transfer(std::shared_ptr<Multi> multi, HttpRequest request);
-  ~Transfer() { multi_->remove(*this); }
+  ~Transfer() {
+    if (request_.upload) request_.upload->detach();
+    multi_->remove(*this);
+  }
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
@@ -212,6 +217,11 @@ class HttpClient::Transfer {
 
   void set_connection();
   void set_method_and_body();
+  [[nodiscard]] std::string_view body() const {
+    return request_.borrowed_body.empty() ? request_.body : request_.borrowed_body;
+  }
+  void set_upload();
+  void end_upload();
   void set_headers();
   void receive(std::string_view bytes);
   [[nodiscard]] int status() const;
@@ -220,6 +230,8 @@ class HttpClient::Transfer {
   static std::size_t on_header(char* data, std::size_t size, std::size_t count,
                                void* self) noexcept;
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  static std::size_t on_upload(char* to, std::size_t size, std::size_t count, void* self) noexcept;
+  static int on_trailers(curl_slist** list, void* self) noexcept;
 
   std::shared_ptr<Multi> multi_;
   HttpRequest request_;
@@ -402,17 +414,68 @@ void HttpClient::Transfer::set_connection() {
 }
 
 void HttpClient::Transfer::set_method_and_body() {
-  if (request_.method == "HEAD") {
+  if (request_.upload) {
+    set_upload();
+  } else if (request_.method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
-  } else if (request_.method == "GET" && request_.body.empty()) {
+  } else if (request_.method == "GET" && body().empty()) {
     set(CURLOPT_HTTPGET, 1L);
   } else {
     // Also for PUT and DELETE: POSTFIELDS lets curl rewind the body when it has to send it again
     // because the server has closed a kept connection.
-    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-    set(CURLOPT_POSTFIELDS, request_.body.data());
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body().size()));
+    set(CURLOPT_POSTFIELDS, body().data() == nullptr ? "" : body().data());
     if (request_.method != "POST") set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
   }
+}
+
+void HttpClient::Transfer::set_upload() {
+  set(CURLOPT_POST, 1L);
+  if (request_.method != "POST") set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  header_list_.add("Transfer-Encoding: chunked");
+  set(CURLOPT_READFUNCTION, &Transfer::on_upload);
+  set(CURLOPT_READDATA, this);
+  set(CURLOPT_TRAILERFUNCTION, &Transfer::on_trailers);
+  set(CURLOPT_TRAILERDATA, this);
+  // From a coroutine that writes, never from inside a callback of curl's.
+  request_.upload->attach([this] {
+    if (!result_ && !multi_->closed()) curl_easy_pause(handle_.get(), CURLPAUSE_CONT);
+  });
+}
+
+std::size_t HttpClient::Transfer::on_upload(char* to, std::size_t size, std::size_t count,
+                                            void* self) noexcept {
+  return static_cast<Transfer*>(self)
+      ->request_.upload->take(to, size * count)
+      .value_or(CURL_READFUNC_PAUSE);
+}
+
+int HttpClient::Transfer::on_trailers(curl_slist** list, void* self) noexcept {
+  for (const auto& [name, value] : static_cast<Transfer*>(self)->request_.upload->trailers()) {
+    curl_slist* longer = nullptr;
+    try {
+      longer = curl_slist_append(*list, (name + ": " + value).c_str());
+    } catch (const std::bad_alloc&) {
+      return CURL_TRAILERFUNC_ABORT;
+    }
+    if (longer == nullptr) return CURL_TRAILERFUNC_ABORT;
+    *list = longer;  // curl frees it
+  }
+  return CURL_TRAILERFUNC_OK;
+}
+
+void HttpClient::Transfer::end_upload() {
+  if (!request_.upload) return;
+  std::string why = description() + ": the request has ended";
+  if (result_ == CURLE_OK) {
+    long status = 0;
+    curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+    why += ", answered " + std::to_string(status);
+  } else if (error_text_.front() != '\0') {
+    why += std::string(", ") + error_text_.data();
+  }
+  request_.upload->close(std::make_exception_ptr(
+      std::system_error(std::make_error_code(std::errc::broken_pipe), why)));
 }
 
 void HttpClient::Transfer::set_headers() {
@@ -492,6 +555,7 @@ asio::awaitable<HttpResponse> HttpClient::Transfer::run() {
   multi_->add(*this);
   std::error_code ignored;
   co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  end_upload();
   if (!result_) throw std::system_error(asio::error::operation_aborted, description());
   if (failure_) std::rethrow_exception(failure_);
   if (*result_ != CURLE_OK) {

@@ -45,6 +45,8 @@ class HttpHeaders {
   std::vector<Field> fields_;
 };
 
+class HttpUpload;
+
 struct HttpResponse {
   int status = 0;
   HttpHeaders headers;     ///< Of the final response, not of an interim `100 Continue`.
@@ -61,6 +63,10 @@ struct HttpRequest {
   std::string url;  ///< `http://` or `https://`, already percent-encoded.
   HttpHeaders headers;
   std::string body;
+  /// In place of `body`: bytes that stay where they are until the request has ended.
+  std::string_view borrowed_body;
+  /// In place of `body`: one that is written while it is sent; see upload.hpp.
+  std::shared_ptr<HttpUpload> upload;
   /// For the whole request. None means none: a Lambda process may be frozen for hours while its
   /// poll for the next event is open.
   std::optional<std::chrono::milliseconds> timeout;

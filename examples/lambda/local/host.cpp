@@ -14,11 +14,13 @@ Host::Host(asio::io_context& context, const Options& options)
       signals_(context, SIGINT, SIGTERM),
       deadline_timer_(context),
       stuck_timer_(context),
-      queue_(options.timeout, {.started =
-                                   [](const std::string& id) {
-                                     std::cerr << "START RequestId: " + id + " Version: $LATEST\n";
-                                   },
-                               .finished = [this](const Report& done) { report(done); }}),
+      queue_(options.timeout,
+             {.started =
+                  [](const std::string& id) {
+                    std::cerr << "START RequestId: " + id + " Version: $LATEST\n";
+                  },
+              .finished = [this](const Report& done) { report(done); }},
+             static_cast<std::size_t>(options.concurrency)),
       server_(context, options.port, queue_,
               {.expects_polls = [this] { return !supervisor_ || supervisor_->alive(); },
                .changed = [this] { on_change(); }}) {}
@@ -29,15 +31,16 @@ void Host::start() {
   std::cout << "listening on http://127.0.0.1:" << server_.port() << std::endl;
   if (options_.command.empty()) return;
   const std::string api = "127.0.0.1:" + std::to_string(server_.port());
-  supervisor_.emplace(context_, options_.command,
-                      bootstrap_environment(api, options_.command.front(), options_.env),
-                      SupervisorHooks{.started =
-                                          [this] {
-                                            server_.disown_connections();
-                                            queue_.process_started();
-                                            on_change();
-                                          },
-                                      .exited = [this](const std::string& how) { on_exit(how); }});
+  supervisor_.emplace(
+      context_, options_.command,
+      bootstrap_environment(api, options_.command.front(), options_.env, options_.concurrency),
+      SupervisorHooks{.started =
+                          [this] {
+                            server_.disown_connections();
+                            queue_.process_started();
+                            on_change();
+                          },
+                      .exited = [this](const std::string& how) { on_exit(how); }});
   supervisor_->start();
 }
 
@@ -46,7 +49,8 @@ void Host::on_signal() {
     if (error) return;
     on_signal();  // a second one kills at once
     if (supervisor_) {
-      supervisor_->stop([this] { context_.stop(); });
+      // Lambda doesn't warn a process that no extension asks it to.
+      supervisor_->stop(server_.extension_registered(), [this] { context_.stop(); });
     } else {
       context_.stop();
     }

@@ -35,8 +35,9 @@ std::string error_body(const std::string& type, const std::string& message) {
 
 }  // namespace
 
-InvocationQueue::InvocationQueue(std::chrono::milliseconds timeout, QueueHooks hooks)
-    : timeout_(timeout), hooks_(std::move(hooks)) {}
+InvocationQueue::InvocationQueue(std::chrono::milliseconds timeout, QueueHooks hooks,
+                                 std::size_t concurrency)
+    : timeout_(timeout), hooks_(std::move(hooks)), concurrency_(concurrency) {}
 
 std::string InvocationQueue::submit(Submission submission, Clock::time_point now) {
   std::string id = make_uuid();
@@ -45,31 +46,44 @@ std::string InvocationQueue::submit(Submission submission, Clock::time_point now
   return id;
 }
 
-bool InvocationQueue::poll(std::function<void(Delivery)> deliver, Clock::time_point now) {
-  if (running()) return false;
+bool InvocationQueue::poll(std::function<void(Delivery)> deliver, Clock::time_point now,
+                           std::uint64_t connection) {
+  if (running_.size() >= concurrency_) return false;
   polled_ = true;
-  // A second poll replaces the first: whoever sent that one has given it up.
-  waiting_ = std::move(deliver);
+  waiting_.push_back({connection, std::move(deliver)});
+  // One too many: whoever sent the oldest has given it up.
+  if (waiting_.size() + running_.size() > concurrency_) waiting_.pop_front();
   deliver_next(now);
   return true;
 }
 
+void InvocationQueue::forget_poll(std::uint64_t connection) {
+  std::erase_if(waiting_, [&](const Poll& poll) { return poll.connection == connection; });
+}
+
 void InvocationQueue::deliver_next(Clock::time_point now) {
-  if (queue_.empty() || !waiting() || running()) return;
+  if (queue_.empty() || !waiting() || running_.size() >= concurrency_) return;
   Entry entry = std::move(queue_.front());
   queue_.pop_front();
-  const auto deliver = std::exchange(waiting_, nullptr);
-  running_ = Running{entry.request_id, make_uuid(), now, now + timeout_,
-                     std::move(entry.submission.answer)};
-  hooks_.started(running_->request_id);
-  deliver({running_->request_id, running_->invocation_id, std::move(entry.submission.trace_id),
-           std::move(entry.submission.client_context), std::move(entry.submission.event),
-           running_->deadline});
+  const Poll poll = std::move(waiting_.front());
+  waiting_.pop_front();
+  const Running& running = running_.emplace_back(Running{
+      entry.request_id, make_uuid(), now, now + timeout_, std::move(entry.submission.answer)});
+  hooks_.started(running.request_id);
+  poll.deliver({running.request_id, running.invocation_id, std::move(entry.submission.trace_id),
+                std::move(entry.submission.client_context), std::move(entry.submission.event),
+                running.deadline});
+}
+
+std::list<InvocationQueue::Running>::const_iterator InvocationQueue::find(
+    std::string_view request_id) const {
+  return std::find_if(running_.begin(), running_.end(),
+                      [&](const Running& r) { return r.request_id == request_id; });
 }
 
 Verdict InvocationQueue::judge(std::string_view request_id, std::string_view invocation_id) const {
-  if (running() && running_->request_id == request_id) {
-    const bool stale = !invocation_id.empty() && invocation_id != running_->invocation_id;
+  if (const auto running = find(request_id); running != running_.end()) {
+    const bool stale = !invocation_id.empty() && invocation_id != running->invocation_id;
     return stale ? Verdict::unknown_request : Verdict::accepted;
   }
   const auto ended = std::find_if(ended_.begin(), ended_.end(),
@@ -86,12 +100,39 @@ Verdict InvocationQueue::respond(std::string_view request_id, std::string_view i
     const std::string message = "Response payload size (" + std::to_string(body.size()) +
                                 " bytes) exceeded maximum allowed payload size (" +
                                 std::to_string(most_reply_bytes) + " bytes).";
-    finish({{}, error_body("Function.ResponseSizeTooLarge", message), true}, Verdict::wrong_state,
-           "error", message, now);
+    finish(request_id,
+           {.body = error_body("Function.ResponseSizeTooLarge", message), .function_error = true},
+           Verdict::wrong_state, "error", message, now);
     return Verdict::too_large;
   }
-  finish({{}, std::move(body), false}, Verdict::wrong_state, "success", {}, now);
+  finish(request_id, {.body = std::move(body)}, Verdict::wrong_state, "success", {}, now);
   return Verdict::accepted;
+}
+
+Verdict InvocationQueue::stream(std::string_view request_id, std::string_view invocation_id,
+                                StreamedReply reply, Clock::time_point now) {
+  if (const Verdict verdict = judge(request_id, invocation_id); verdict != Verdict::accepted) {
+    return verdict;
+  }
+  const bool too_large = reply.body.size() > most_streamed_bytes;
+  const bool failed = too_large || !reply.error_type.empty();
+  if (too_large) reply.body.resize(most_streamed_bytes);
+  std::string note = "RequestId: " + std::string(request_id) + " Error: ";
+  if (too_large) {
+    note += "streamed reply larger than " + std::to_string(most_streamed_bytes) + " bytes";
+  } else if (failed) {
+    const auto error = nlohmann::json::parse(reply.error_body, nullptr, false);
+    note += reply.error_type + " after the reply had begun";
+    if (error.is_object()) note += ": " + error.value("errorMessage", nlohmann::json()).dump();
+  } else {
+    note.clear();
+  }
+  finish(request_id,
+         {.body = std::move(reply.body),
+          .content_type = std::move(reply.content_type),
+          .cut_short = failed},
+         Verdict::wrong_state, failed ? "error" : "success", std::move(note), now);
+  return too_large ? Verdict::too_large : Verdict::accepted;
 }
 
 Verdict InvocationQueue::fail(std::string_view request_id, std::string_view invocation_id,
@@ -99,7 +140,8 @@ Verdict InvocationQueue::fail(std::string_view request_id, std::string_view invo
   if (const Verdict verdict = judge(request_id, invocation_id); verdict != Verdict::accepted) {
     return verdict;
   }
-  finish({{}, std::move(body), true}, Verdict::wrong_state, "error", {}, now);
+  finish(request_id, {.body = std::move(body), .function_error = true}, Verdict::wrong_state,
+         "error", {}, now);
   return Verdict::accepted;
 }
 
@@ -110,15 +152,19 @@ void InvocationQueue::process_started() {
 }
 
 void InvocationQueue::process_exited(const std::string& how, Clock::time_point now) {
-  waiting_ = nullptr;
+  waiting_.clear();
   const auto exit_error = [&](const std::string& id) {
     return "RequestId: " + id + " Error: Runtime exited " +
            (how == "exit status 0" ? "without providing a reason" : "with error: " + how);
   };
   if (running()) {
-    const std::string message = exit_error(running_->request_id);
-    finish({{}, error_body("Runtime.ExitError", message), true}, Verdict::too_late, "error",
-           message, now);
+    // All that are running now: a caller may call again from inside its answer.
+    for (auto count = running_.size(); count > 0; --count) {
+      const std::string id = running_.front().request_id;
+      const std::string message = exit_error(id);
+      finish(id, {.body = error_body("Runtime.ExitError", message), .function_error = true},
+             Verdict::too_late, "error", message, now);
+    }
   } else if (!polled_ && !blamed_ && !queue_.empty()) {
     const std::string message = exit_error(queue_.front().request_id);
     fail_first(init_error_.empty() ? error_body("Runtime.ExitError", message) : init_error_,
@@ -128,14 +174,15 @@ void InvocationQueue::process_exited(const std::string& how, Clock::time_point n
 
 void InvocationQueue::deadline_passed(Clock::time_point now) {
   if (!running()) return;
-  const std::string text = timeout_text(running_->request_id, now);
-  finish({{}, nlohmann::json{{"errorMessage", text}}.dump(), true}, Verdict::too_late, "timeout",
-         text, now);
+  const std::string id = running_.front().request_id;
+  const std::string text = timeout_text(id, now);
+  finish(id, {.body = nlohmann::json{{"errorMessage", text}}.dump(), .function_error = true},
+         Verdict::too_late, "timeout", text, now);
 }
 
 void InvocationQueue::process_stuck(Clock::time_point now) {
   if (running() || queue_.empty()) return;
-  waiting_ = nullptr;
+  waiting_.clear();
   blamed_ = true;
   const std::string text = timeout_text(queue_.front().request_id, now);
   fail_first(nlohmann::json{{"errorMessage", text}}.dump(), "timeout", text, now);
@@ -153,15 +200,17 @@ void InvocationQueue::fail_first(const std::string& body, const std::string& sta
                                  std::string note, Clock::time_point now) {
   Entry entry = std::move(queue_.front());
   queue_.pop_front();
-  running_ = Running{entry.request_id, {}, now, now, std::move(entry.submission.answer)};
-  hooks_.started(running_->request_id);
-  finish({{}, body, true}, Verdict::too_late, status, std::move(note), now);
+  running_.push_back({entry.request_id, {}, now, now, std::move(entry.submission.answer)});
+  hooks_.started(entry.request_id);
+  finish(entry.request_id, {.body = body, .function_error = true}, Verdict::too_late, status,
+         std::move(note), now);
 }
 
-void InvocationQueue::finish(Answer answer, Verdict further, std::string status, std::string note,
-                             Clock::time_point now) {
-  Running ended = std::move(*running_);
-  running_.reset();
+void InvocationQueue::finish(std::string_view request_id, Answer answer, Verdict further,
+                             std::string status, std::string note, Clock::time_point now) {
+  const auto place = find(request_id);
+  Running ended = *place;
+  running_.erase(place);
   ended_.push_back({ended.request_id, further});
   if (ended_.size() > most_remembered) ended_.pop_front();
   hooks_.finished({ended.request_id, now - ended.start, std::move(status), std::move(note)});
@@ -171,7 +220,7 @@ void InvocationQueue::finish(Answer answer, Verdict further, std::string status,
 
 std::optional<Clock::time_point> InvocationQueue::deadline() const {
   if (!running()) return std::nullopt;
-  return running_->deadline;
+  return running_.front().deadline;
 }
 
 std::string make_uuid() {

@@ -2,8 +2,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,12 +18,26 @@ using Clock = std::chrono::system_clock;
 inline constexpr std::size_t most_reply_bytes = 6'291'556;
 /// Largest event of a synchronous invocation.
 inline constexpr std::size_t most_event_bytes = 6'291'456;
+/// Largest reply that is streamed.
+inline constexpr std::size_t most_streamed_bytes = 200 * 1024 * 1024;
 
 /// What the caller of the function gets; the HTTP status is 200 also when the function failed.
 struct Answer {
-  std::string request_id;
-  std::string body;
+  std::string request_id = {};
+  std::string body = {};
   bool function_error = false;
+  std::string content_type = "application/json";
+  /// The function failed after its reply had begun: there is no place left to say so, the body just
+  /// ends too soon.
+  bool cut_short = false;
+};
+
+/// A reply that was streamed, as far as it came.
+struct StreamedReply {
+  std::string content_type;
+  std::string body;
+  std::string error_type;  ///< Of the trailers; empty if the function didn't fail.
+  std::string error_body;  ///< Of the trailers, decoded: JSON.
 };
 
 /// One call of the function.
@@ -64,9 +80,9 @@ struct QueueHooks {
   std::function<void(const Report&)> finished;
 };
 
-/// The state machine of the local Runtime API: invocations wait here, go to `bootstrap` one after
-/// another, and end in exactly one of these ways: a reply, an error, a reply that is too large, a
-/// timeout, the death of the process.
+/// The state machine of the local Runtime API: invocations wait here, go to `bootstrap` in their
+/// order, up to `concurrency` at a time, and end in exactly one of these ways: a reply, an error, a
+/// reply that is too large, a timeout, the death of the process.
 ///
 /// It knows neither sockets nor processes nor timers; whoever does tells it what happened, and what
 /// time it is.
@@ -75,7 +91,7 @@ struct QueueHooks {
 /// the queue is destroyed first. **Thread safety**: none.
 class InvocationQueue {
  public:
-  InvocationQueue(std::chrono::milliseconds timeout, QueueHooks hooks);
+  InvocationQueue(std::chrono::milliseconds timeout, QueueHooks hooks, std::size_t concurrency = 1);
 
   // --- the caller's side ---
 
@@ -84,17 +100,21 @@ class InvocationQueue {
 
   // --- bootstrap's side ---
 
-  /// `GET /next`. `deliver` is called once, now or later, or never if the process dies or polls
-  /// again first. False (403): the invocation that it has taken is not replied to.
-  bool poll(std::function<void(Delivery)> deliver, Clock::time_point now);
+  /// `GET /next` on a connection. `deliver` is called once, now or later, or never if the process
+  /// dies or polls more often than `concurrency` allows, in which case the oldest poll is
+  /// forgotten. False (403): as many invocations as it may take are not replied to.
+  bool poll(std::function<void(Delivery)> deliver, Clock::time_point now,
+            std::uint64_t connection = 0);
 
-  /// The connection of the waiting poll is closed.
-  void forget_poll() { waiting_ = nullptr; }
+  /// The connection of a waiting poll is closed.
+  void forget_poll(std::uint64_t connection = 0);
 
   Verdict respond(std::string_view request_id, std::string_view invocation_id, std::string body,
                   Clock::time_point now);
   Verdict fail(std::string_view request_id, std::string_view invocation_id, std::string body,
                Clock::time_point now);
+  Verdict stream(std::string_view request_id, std::string_view invocation_id, StreamedReply reply,
+                 Clock::time_point now);
   void init_failed(std::string body) { init_error_ = std::move(body); }
 
   // --- the process's side ---
@@ -106,7 +126,7 @@ class InvocationQueue {
   /// asked for an event, so does the first in the queue, which would wait for ever otherwise.
   void process_exited(const std::string& how, Clock::time_point now);
 
-  /// The running invocation's deadline has passed. The process must be killed.
+  /// The first deadline of a running invocation has passed. The process must be killed.
   void deadline_passed(Clock::time_point now);
 
   /// The process has let the first in the queue wait for too long. It must be killed.
@@ -114,9 +134,10 @@ class InvocationQueue {
 
   // --- state ---
 
+  /// The first of those that are running.
   [[nodiscard]] std::optional<Clock::time_point> deadline() const;
-  [[nodiscard]] bool running() const { return running_.has_value(); }
-  [[nodiscard]] bool waiting() const { return waiting_ != nullptr; }
+  [[nodiscard]] bool running() const { return !running_.empty(); }
+  [[nodiscard]] bool waiting() const { return !waiting_.empty(); }
   [[nodiscard]] bool has_polled() const { return polled_; }
   [[nodiscard]] std::size_t queued() const { return queue_.size(); }
 
@@ -132,6 +153,10 @@ class InvocationQueue {
     Clock::time_point deadline;
     std::function<void(const Answer&)> answer;
   };
+  struct Poll {
+    std::uint64_t connection;
+    std::function<void(Delivery)> deliver;
+  };
   struct Ended {
     std::string request_id;
     Verdict verdict;  // of a further reply
@@ -139,8 +164,9 @@ class InvocationQueue {
 
   void deliver_next(Clock::time_point now);
   [[nodiscard]] Verdict judge(std::string_view request_id, std::string_view invocation_id) const;
-  void finish(Answer answer, Verdict further, std::string status, std::string note,
-              Clock::time_point now);
+  [[nodiscard]] std::list<Running>::const_iterator find(std::string_view request_id) const;
+  void finish(std::string_view request_id, Answer answer, Verdict further, std::string status,
+              std::string note, Clock::time_point now);
   void fail_first(const std::string& body, const std::string& status, std::string note,
                   Clock::time_point now);
   [[nodiscard]] std::string timeout_text(const std::string& request_id,
@@ -149,8 +175,9 @@ class InvocationQueue {
   std::chrono::milliseconds timeout_;
   QueueHooks hooks_;
   std::deque<Entry> queue_;
-  std::function<void(Delivery)> waiting_;
-  std::optional<Running> running_;
+  std::size_t concurrency_;
+  std::deque<Poll> waiting_;    // oldest first
+  std::list<Running> running_;  // in the order in which they went out, which is that of deadlines
   std::deque<Ended> ended_;
   std::string init_error_;
   bool polled_ = false;  // this process has asked for an event

@@ -34,7 +34,8 @@ std::chrono::milliseconds seconds(const std::string& option, const std::string& 
 
 std::string usage() {
   return "usage: local-runtime-api [--port P] [--timeout SECONDS] [--init-timeout SECONDS]\n"
-         "                         [--env KEY=VALUE]... [-- BOOTSTRAP [ARGUMENT]...]\n"
+         "                         [--concurrency N] [--env KEY=VALUE]... [-- BOOTSTRAP "
+         "[ARGUMENT]...]\n"
          "\n"
          "Serves the Lambda Runtime API on 127.0.0.1, runs BOOTSTRAP against it (without one, "
          "start\n"
@@ -46,6 +47,7 @@ std::string usage() {
          "                          standard output says which: listening on http://127.0.0.1:P\n"
          "  --timeout SECONDS       of one invocation, default 300\n"
          "  --init-timeout SECONDS  until BOOTSTRAP asks for its first event, default 10\n"
+         "  --concurrency N         invocations at a time, default 1\n"
          "  --env KEY=VALUE         for BOOTSTRAP; may be given several times\n";
 }
 
@@ -64,7 +66,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
       continue;
     }
     const bool known = option == "--port" || option == "--timeout" || option == "--init-timeout" ||
-                       option == "--env";
+                       option == "--concurrency" || option == "--env";
     if (!known) throw std::invalid_argument("unknown argument " + option);
     if (++i == arguments.size()) throw std::invalid_argument(option + " wants a value");
     const std::string& value = arguments[i];
@@ -74,6 +76,8 @@ Options parse_options(const std::vector<std::string>& arguments) {
       options.timeout = seconds(option, value);
     } else if (option == "--init-timeout") {
       options.init_timeout = seconds(option, value);
+    } else if (option == "--concurrency") {
+      options.concurrency = number(option, value, 1, 1000);
     } else {
       if (value.find('=') == std::string::npos || value.front() == '=') {
         throw std::invalid_argument("--env wants KEY=VALUE, not \"" + value + "\"");
@@ -86,7 +90,8 @@ Options parse_options(const std::vector<std::string>& arguments) {
 
 std::vector<std::string> bootstrap_environment(const std::string& runtime_api,
                                                const std::string& program,
-                                               const std::vector<std::string>& extra) {
+                                               const std::vector<std::string>& extra,
+                                               int concurrency) {
   std::map<std::string, std::string> variables;
   const auto set = [&](std::string_view entry) {
     const auto equals = entry.find('=');
@@ -119,6 +124,8 @@ std::vector<std::string> bootstrap_environment(const std::string& runtime_api,
   variables["LAMBDA_TASK_ROOT"] = folder;
   variables["LAMBDA_RUNTIME_DIR"] = folder;
   variables.erase("_X_AMZN_TRACE_ID");
+  variables.erase("AWS_LAMBDA_MAX_CONCURRENCY");
+  if (concurrency > 1) variables["AWS_LAMBDA_MAX_CONCURRENCY"] = std::to_string(concurrency);
   for (const std::string& entry : extra) set(entry);
 
   std::vector<std::string> result;

@@ -12,6 +12,7 @@ struct Options {
   std::uint16_t port = 9001;  ///< 0: any that is free.
   std::chrono::milliseconds timeout{300'000};
   std::chrono::milliseconds init_timeout{10'000};
+  int concurrency = 1;               ///< Invocations at a time.
   std::vector<std::string> env;      ///< `KEY=VALUE`, on top of what Lambda sets.
   std::vector<std::string> command;  ///< Empty: whoever wants to starts bootstrap on their own.
   bool help = false;
@@ -26,6 +27,7 @@ struct Options {
 /// `extra`. What the user has set for credentials, region and log stays.
 [[nodiscard]] std::vector<std::string> bootstrap_environment(const std::string& runtime_api,
                                                              const std::string& program,
-                                                             const std::vector<std::string>& extra);
+                                                             const std::vector<std::string>& extra,
+                                                             int concurrency = 1);
 
 }  // namespace lambda::local

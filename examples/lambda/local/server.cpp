@@ -2,7 +2,6 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <restinio/http_server.hpp>
 #include <restinio/null_timer_manager.hpp>
 #include <string>
@@ -16,6 +15,7 @@ namespace {
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::string_view runtime_prefix = "/2018-06-01/runtime/";
+constexpr std::string_view extension_prefix = "/2020-01-01/extension/";
 constexpr std::string_view invoke_path = "/2015-03-31/functions/function/invocations";
 
 restinio::http_status_line_t status_line(int status) {
@@ -31,10 +31,23 @@ restinio::request_handling_status_t send(restinio::request_t& request, int statu
   auto response = request.create_response(status_line(status));
   for (const auto& [name, value] : headers) response.append_header(name, value);
   if (status != 204) {
-    response.append_header("Content-Type", "application/json");
+    if (!response.header().has_field("Content-Type")) {
+      response.append_header("Content-Type", "application/json");
+    }
     response.set_body(std::move(body));
   }
   return response.done();
+}
+
+/// A response whose connection is closed before its body's end, which is how a caller learns that
+/// something went wrong after the status.
+void send_cut_short(restinio::request_t& request, const Headers& headers, std::string body) {
+  auto response = request.create_response<restinio::user_controlled_output_t>(status_line(200));
+  for (const auto& [name, value] : headers) response.append_header(name, value);
+  response.connection_close();
+  response.set_content_length(body.size() + 1);
+  response.set_body(std::move(body));
+  response.done();
 }
 
 restinio::request_handling_status_t send_error(restinio::request_t& request, int status,
@@ -92,7 +105,7 @@ class Server::Http {
                                             .max_url_size(4096)
                                             .max_field_count(200)
                                             .max_field_value_size(64 * 1024)
-                                            .max_body_size(64 * 1024 * 1024))
+                                            .max_body_size(most_streamed_bytes + 1))
               .connection_state_listener(std::make_shared<Listener>(*this))
               .acceptor_options_setter([](restinio::acceptor_options_t& options) {
                 options.set_option(asio::socket_base::reuse_address(true));
@@ -109,7 +122,11 @@ class Server::Http {
 
   void open() { server_.open_sync(); }
   [[nodiscard]] std::uint16_t port() const { return port_; }
-  void disown_connections() { last_disowned_ = last_accepted_; }
+  [[nodiscard]] bool extension_registered() const { return !extension_.empty(); }
+  void disown_connections() {
+    last_disowned_ = last_accepted_;
+    extension_.clear();
+  }
 
  private:
   class Listener {
@@ -121,10 +138,8 @@ class Server::Http {
       const auto cause = notice.cause();
       if (restinio::holds_alternative<state::accepted_t>(cause)) {
         http_.last_accepted_ = notice.connection_id();
-      } else if (restinio::holds_alternative<state::closed_t>(cause) &&
-                 http_.polling_ == notice.connection_id()) {
-        http_.polling_.reset();
-        http_.queue_.forget_poll();
+      } else if (restinio::holds_alternative<state::closed_t>(cause)) {
+        http_.queue_.forget_poll(notice.connection_id());
       }
     }
 
@@ -145,6 +160,9 @@ class Server::Http {
     const std::string_view path(request->header().path().data(), request->header().path().size());
     const bool post = request->header().method() == restinio::http_method_post();
     if (path == invoke_path) return post ? invoke(request) : wrong_method(*request);
+    if (path.starts_with(extension_prefix)) {
+      return extension(request, path.substr(extension_prefix.size()), post);
+    }
     if (!path.starts_with(runtime_prefix)) return no_such_path(*request);
 
     const std::string_view rest = path.substr(runtime_prefix.size());
@@ -190,7 +208,12 @@ class Server::Http {
     if (submission.trace_id.empty()) submission.trace_id = new_trace_id();
     submission.answer = [request](const Answer& answer) {
       Headers headers = {{"X-Amzn-RequestId", answer.request_id},
-                         {"X-Amz-Executed-Version", "$LATEST"}};
+                         {"X-Amz-Executed-Version", "$LATEST"},
+                         {"Content-Type", answer.content_type}};
+      if (answer.cut_short) {
+        send_cut_short(*request, headers, answer.body);
+        return;
+      }
       if (answer.function_error) headers.emplace_back("X-Amz-Function-Error", "Unhandled");
       send(*request, 200, headers, answer.body);
     };
@@ -212,8 +235,7 @@ class Server::Http {
       return restinio::request_rejected();
     }
     const bool taken = queue_.poll(
-        [this, request](Delivery delivery) {
-          polling_.reset();
+        [request](Delivery delivery) {
           using std::chrono::milliseconds;
           const auto deadline =
               std::chrono::duration_cast<milliseconds>(delivery.deadline.time_since_epoch());
@@ -229,12 +251,11 @@ class Server::Http {
           }
           send(*request, 200, headers, std::move(delivery.event));
         },
-        Clock::now());
+        Clock::now(), request->connection_id());
     if (!taken) {
       return send_error(*request, 403, "InvalidStateTransition",
                         "the previous event has not been replied to");
     }
-    if (queue_.waiting()) polling_ = request->connection_id();
     return restinio::request_accepted();
   }
 
@@ -243,11 +264,49 @@ class Server::Http {
     return send(request, 202, {}, R"({"status":"OK"})");
   }
 
-  Handled reply(restinio::request_t& request, std::string_view id, bool response) {
+  Handled extension(const restinio::request_handle_t& request, std::string_view path, bool post) {
+    if (path == "register") {
+      if (!post) return wrong_method(*request);
+      if (header(*request, "Lambda-Extension-Name").empty()) {
+        return send_error(*request, 400, "Extension.InvalidExtensionName",
+                          "the header Lambda-Extension-Name is missing");
+      }
+      extension_ = make_uuid();
+      return send(*request, 200, {{"Lambda-Extension-Identifier", extension_}},
+                  R"({"functionName":"function","functionVersion":"$LATEST"})");
+    }
+    if (path != "event/next") return no_such_path(*request);
+    if (post) return wrong_method(*request);
+    if (extension_.empty() || header(*request, "Lambda-Extension-Identifier") != extension_) {
+      return send_error(*request, 403, "Extension.UnknownExtensionIdentifier", "Unknown extension");
+    }
+    // It has asked for no events, so there is never one to tell it of.
+    extension_poll_ = request;
+    return restinio::request_accepted();
+  }
+
+  Verdict take_reply(const restinio::request_t& request, std::string_view id, bool response) {
     const std::string invocation_id = header(request, "Lambda-Runtime-Invocation-Id");
-    const Verdict verdict = response
-                                ? queue_.respond(id, invocation_id, request.body(), Clock::now())
-                                : queue_.fail(id, invocation_id, request.body(), Clock::now());
+    if (!response) return queue_.fail(id, invocation_id, request.body(), Clock::now());
+    if (header(request, "Lambda-Runtime-Function-Response-Mode") != "streaming") {
+      return queue_.respond(id, invocation_id, request.body(), Clock::now());
+    }
+    StreamedReply reply;
+    reply.content_type = request.header().get_field_or("Content-Type", "application/octet-stream");
+    reply.body = request.body();
+    if (const auto* chunked = request.chunked_input_info()) {
+      const auto trailer = [&](const std::string& name) {
+        return chunked->trailing_fields().get_field_or("Lambda-Runtime-Function-" + name,
+                                                       std::string{});
+      };
+      reply.error_type = trailer("Error-Type");
+      reply.error_body = decoded_base64(trailer("Error-Body"));
+    }
+    return queue_.stream(id, invocation_id, std::move(reply), Clock::now());
+  }
+
+  Handled reply(restinio::request_t& request, std::string_view id, bool response) {
+    const Verdict verdict = take_reply(request, id, response);
     const int status = static_cast<int>(verdict);
     switch (verdict) {
       case Verdict::accepted:
@@ -273,7 +332,8 @@ class Server::Http {
   std::uint16_t port_ = 0;
   restinio::connection_id_t last_accepted_ = 0;
   restinio::connection_id_t last_disowned_ = 0;
-  std::optional<restinio::connection_id_t> polling_;
+  std::string extension_;  // its identifier; empty for none
+  restinio::request_handle_t extension_poll_;
   restinio::http_server_t<Traits> server_;
 };
 
@@ -288,6 +348,9 @@ void Server::open() {
 }
 std::uint16_t Server::port() const {
   return http_->port();
+}
+bool Server::extension_registered() const {
+  return http_->extension_registered();
 }
 void Server::disown_connections() {
   http_->disown_connections();

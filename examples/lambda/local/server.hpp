@@ -34,6 +34,9 @@ class Server {
   /// The port that it listens on.
   [[nodiscard]] std::uint16_t port() const;
 
+  /// Whether the process that is there now has registered an extension.
+  [[nodiscard]] bool extension_registered() const;
+
   /// Polls on the connections that are there now are not answered any more: they are a dead
   /// process's, whose last request may still be on its way to us.
   void disown_connections();

@@ -92,7 +92,7 @@ void Supervisor::kill() {
   ::kill(-*pid_, SIGKILL);
 }
 
-void Supervisor::stop(std::function<void()> done) {
+void Supervisor::stop(bool warn, std::function<void()> done) {
   stopped_ = std::move(done);
   if (!pid_) {
     stopping_ = true;
@@ -100,7 +100,7 @@ void Supervisor::stop(std::function<void()> done) {
     stopped_();
     return;
   }
-  ::kill(-*pid_, stopping_ ? SIGKILL : SIGTERM);
+  ::kill(-*pid_, warn && !stopping_ ? SIGTERM : SIGKILL);
   doomed_ = true;
   stopping_ = true;
   timer_.expires_after(std::chrono::milliseconds(500));

@@ -48,8 +48,9 @@ class Supervisor {
   /// Kills the program with all that it has started; it is then started again.
   void kill();
 
-  /// Ends the program for good, by SIGTERM and after half a second by SIGKILL, and calls `done`.
-  void stop(std::function<void()> done);
+  /// Ends the program for good and calls `done`: by SIGKILL, or if it is to be warned by SIGTERM
+  /// and after half a second by SIGKILL.
+  void stop(bool warn, std::function<void()> done);
 
   /// Whether the program is there and has not been killed; what comes from it otherwise is old.
   [[nodiscard]] bool alive() const { return pid_ && !doomed_; }

@@ -47,6 +47,11 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+const LogConfig& log_config() {
+  static const LogConfig config = LogConfig::from_env();
+  return config;
+}
+
 }  // namespace
 
 LogConfig LogConfig::from_env() {
@@ -83,11 +88,14 @@ std::string format_log_line(LogFormat format, LogLevel level, std::string_view m
   return line + "\n";
 }
 
+bool log_enabled(LogLevel level) {
+  return level >= log_config().level;
+}
+
 void log(LogLevel level, std::string_view message, const nlohmann::json& fields) {
-  static const LogConfig config = LogConfig::from_env();
-  if (level < config.level) return;
-  const std::string line =
-      format_log_line(config.format, level, message, fields, std::chrono::system_clock::now());
+  if (!log_enabled(level)) return;
+  const std::string line = format_log_line(log_config().format, level, message, fields,
+                                           std::chrono::system_clock::now());
   std::size_t written = 0;
   while (written < line.size()) {
     // One call takes the whole line unless a signal or a full pipe cuts it short.

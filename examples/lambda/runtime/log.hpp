@@ -36,6 +36,9 @@ struct LogConfig {
 /// mix. The environment is read at the first line.
 void log(LogLevel level, std::string_view message, const nlohmann::json& fields = {});
 
+/// Whether `log` would write lines of this level; for those that are dear to make.
+[[nodiscard]] bool log_enabled(LogLevel level);
+
 inline void log_debug(std::string_view message, const nlohmann::json& fields = {}) {
   log(LogLevel::debug, message, fields);
 }

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <optional>
 
+#include "http/upload.hpp"
 #include "log.hpp"
 
 namespace lambda {
@@ -46,9 +47,23 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
+/// What a status of the Runtime API means for the reply that it answers.
+ReplyOutcome judge(int status, const std::string& path, nlohmann::json fields) {
+  if (status >= 200 && status < 300) return ReplyOutcome::accepted;
+  if (status >= 500) {
+    throw RuntimeApiError("the Runtime API answered " + std::to_string(status) + " to POST " +
+                          path);
+  }
+  // 400: not the current invocation. 403: already replied. 410: too late. 413: too large, and the
+  // API itself has told the caller so. None of them is a reason to stop serving.
+  fields["status"] = status;
+  log_warn("the Runtime API refused a reply", fields);
+  return ReplyOutcome::refused;
+}
+
 }  // namespace
 
-std::string runtime_api_base(std::string_view api) {
+std::string runtime_api_root(std::string_view api) {
   api = trimmed(api);
   if (api.empty()) {
     throw RuntimeApiError(
@@ -67,7 +82,11 @@ std::string runtime_api_base(std::string_view api) {
   if (!usable) {
     throw RuntimeApiError("AWS_LAMBDA_RUNTIME_API is not an address: " + std::string(api));
   }
-  return std::string(scheme) + "://" + std::string(rest) + "/2018-06-01";
+  return std::string(scheme) + "://" + std::string(rest);
+}
+
+std::string runtime_api_base(std::string_view api) {
+  return runtime_api_root(api) + "/2018-06-01";
 }
 
 Context parse_context(const HttpHeaders& headers) {
@@ -102,14 +121,15 @@ Context parse_context(const HttpHeaders& headers) {
 }
 
 RuntimeClient::RuntimeClient(asio::any_io_executor executor, RuntimeClientOptions options)
-    : base_(runtime_api_base(options.api)),
+    : root_(runtime_api_root(options.api)),
+      base_(runtime_api_base(options.api)),
       options_(std::move(options)),
-      http_(std::move(executor)),
-      backoff_(options_.backoff) {
+      http_(std::move(executor)) {
   if (!options_.sleep) options_.sleep = &sleep_on_timer;
 }
 
 asio::awaitable<Invocation> RuntimeClient::next() {
+  std::optional<Backoff> backoff;  // made at the first failure: seeding it isn't cheap
   for (;;) {
     std::string failure;
     try {
@@ -121,15 +141,12 @@ asio::awaitable<Invocation> RuntimeClient::next() {
         throw RuntimeApiError("the Runtime API answered 500 to GET /next: container error");
       }
       if (response.status == 204) {
-        backoff_.succeeded();
+        backoff.reset();
         continue;
       }
       if (response.status == 200) {
         Invocation invocation{parse_context(response.headers), std::move(response.body)};
-        if (!invocation.context.request_id.empty()) {
-          backoff_.succeeded();
-          co_return invocation;
-        }
+        if (!invocation.context.request_id.empty()) co_return invocation;
         failure = "200 without Lambda-Runtime-Aws-Request-Id";
       } else {
         failure = "status " + std::to_string(response.status);
@@ -138,18 +155,19 @@ asio::awaitable<Invocation> RuntimeClient::next() {
       if (e.code() == asio::error::operation_aborted) throw;
       failure = e.what();
     }
-    co_await retry_later(std::move(failure));
+    if (!backoff) backoff.emplace(options_.backoff);
+    co_await retry_later(*backoff, std::move(failure));
   }
 }
 
-asio::awaitable<void> RuntimeClient::retry_later(std::string reason) {
-  const std::optional<milliseconds> delay = backoff_.failed();
+asio::awaitable<void> RuntimeClient::retry_later(Backoff& backoff, std::string reason) {
+  const std::optional<milliseconds> delay = backoff.failed();
   if (!delay) {
-    throw RuntimeApiError("gave up GET /next after " + std::to_string(backoff_.failures()) +
+    throw RuntimeApiError("gave up GET /next after " + std::to_string(backoff.failures()) +
                           " failures in a row, the last one: " + reason);
   }
   log_warn("GET /next failed, trying again",
-           {{"error", reason}, {"failures", backoff_.failures()}, {"delayMs", delay->count()}});
+           {{"error", reason}, {"failures", backoff.failures()}, {"delayMs", delay->count()}});
   co_await options_.sleep(*delay);
 }
 
@@ -170,6 +188,70 @@ asio::awaitable<void> RuntimeClient::post_init_error(const ErrorReport& report) 
   co_await post("/runtime/init/error", std::move(headers), report.body(), nullptr);
 }
 
+asio::awaitable<ReplyOutcome> RuntimeClient::post_stream(const Context& context,
+                                                         const std::string& content_type,
+                                                         std::shared_ptr<HttpUpload> body) {
+  std::string path = "/runtime/invocation/" + percent_encoded(context.request_id) + "/response";
+  HttpRequest request;
+  request.method = "POST";
+  request.url = base_ + path;
+  request.headers = {
+      {"Content-Type", content_type},
+      {"User-Agent", std::string(user_agent)},
+      {"Lambda-Runtime-Function-Response-Mode", "streaming"},
+      {"Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body"},
+      {"Connection", "close"}};
+  if (!context.invocation_id.empty()) {
+    request.headers.add("Lambda-Runtime-Invocation-Id", context.invocation_id);
+  }
+  request.upload = std::move(body);
+  return send_stream(std::move(request), std::move(path), context.request_id);
+}
+
+asio::awaitable<ReplyOutcome> RuntimeClient::send_stream(HttpRequest request, std::string path,
+                                                         std::string request_id) {
+  const nlohmann::json fields = {{"path", path}, {"requestId", std::move(request_id)}};
+  for (bool again = false;; again = true) {
+    try {
+      HttpRequest attempt = request;
+      const HttpResponse response = co_await http_.send(std::move(attempt));
+      co_return judge(response.status, path, fields);
+    } catch (const std::system_error& e) {
+      if (e.code() == asio::error::operation_aborted) throw;
+      // What has been sent is gone, so it can't be sent again.
+      if (again || request.upload->begun()) {
+        throw RuntimeApiError(std::string("could not reply: ") + e.what());
+      }
+      log_warn("reply failed, trying once more", fields);
+      request.upload->reopen();
+    }
+  }
+}
+
+asio::awaitable<std::string> RuntimeClient::register_extension(std::string name) {
+  HttpRequest request;
+  request.method = "POST";
+  request.url = root_ + "/2020-01-01/extension/register";
+  request.headers = {{"Lambda-Extension-Name", std::move(name)},
+                     {"Content-Type", "application/json"},
+                     {"User-Agent", std::string(user_agent)}};
+  request.body = R"({"events":[]})";
+  const HttpResponse response = co_await http_.send(std::move(request));
+  if (response.status != 200) {
+    throw RuntimeApiError("the Extensions API answered " + std::to_string(response.status) +
+                          " to POST /extension/register");
+  }
+  co_return std::string(response.headers.get("Lambda-Extension-Identifier"));
+}
+
+asio::awaitable<void> RuntimeClient::extension_ready(std::string identifier) {
+  HttpRequest request;
+  request.url = root_ + "/2020-01-01/extension/event/next";
+  request.headers = {{"Lambda-Extension-Identifier", std::move(identifier)},
+                     {"User-Agent", std::string(user_agent)}};
+  co_await http_.send(std::move(request));
+}
+
 asio::awaitable<ReplyOutcome> RuntimeClient::post(std::string path, HttpHeaders headers,
                                                   std::string body, const Context* context) {
   HttpRequest request;
@@ -178,7 +260,7 @@ asio::awaitable<ReplyOutcome> RuntimeClient::post(std::string path, HttpHeaders 
   request.headers = std::move(headers);
   request.headers.add("Content-Type", "application/json");
   request.headers.add("User-Agent", std::string(user_agent));
-  request.body = std::move(body);
+  request.borrowed_body = body;  // for both tries, as it may be large
   nlohmann::json fields = {{"path", path}};
   if (context != nullptr) {
     fields["requestId"] = context->request_id;
@@ -203,16 +285,7 @@ asio::awaitable<ReplyOutcome> RuntimeClient::post(std::string path, HttpHeaders 
     }
   }
 
-  if (response->status >= 200 && response->status < 300) co_return ReplyOutcome::accepted;
-  fields["status"] = response->status;
-  if (response->status >= 500) {
-    throw RuntimeApiError("the Runtime API answered " + std::to_string(response->status) +
-                          " to POST " + path);
-  }
-  // 400: not the current invocation. 403: already replied. 410: too late. 413: too large, and the
-  // API itself has told the caller so. None of them is a reason to stop serving.
-  log_warn("the Runtime API refused a reply", fields);
-  co_return ReplyOutcome::refused;
+  co_return judge(response->status, path, fields);
 }
 
 }  // namespace lambda

@@ -4,6 +4,7 @@
 #include <asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -42,10 +43,12 @@ struct RuntimeClientOptions {
   std::function<asio::awaitable<void>(std::chrono::milliseconds)> sleep;
 };
 
-/// Client of the Lambda Runtime API (version 2018-06-01), single concurrency.
+/// Client of the Lambda Runtime API (version 2018-06-01).
+///
+/// Any number of calls may be under way at once; connections are kept and used again.
 ///
 /// **Runs on**: the executor, as `HttpClient`. **Lifetime**: destroy it before its execution
-/// context. **Thread safety**: none beyond the executor's; one call at a time.
+/// context. **Thread safety**: none beyond the executor's.
 class RuntimeClient {
  public:
   /// Throws `RuntimeApiError` when `options.api` is empty or no address.
@@ -68,21 +71,43 @@ class RuntimeClient {
   [[nodiscard]] asio::awaitable<ReplyOutcome> post_error(const Context& context,
                                                          const ErrorReport& report);
 
+  /// Sends the handler's result while it is written. A transport failure before any of it has been
+  /// sent is tried once more; otherwise as `post_response`. The connection is not used again.
+  ///
+  /// **Lifetime**: `context` is needed during the call only.
+  [[nodiscard]] asio::awaitable<ReplyOutcome> post_stream(const Context& context,
+                                                          const std::string& content_type,
+                                                          std::shared_ptr<HttpUpload> body);
+
+  /// Registers an internal extension that asks for no events, which makes Lambda send SIGTERM
+  /// before it ends the process. Returns its identifier. Throws `RuntimeApiError` on a refusal, or
+  /// as `HttpClient::send`.
+  [[nodiscard]] asio::awaitable<std::string> register_extension(std::string name);
+
+  /// Says that the extension is ready, without which Lambda would not end the init phase. Completes
+  /// when Lambda has something to tell, which to an extension without events is never.
+  [[nodiscard]] asio::awaitable<void> extension_ready(std::string identifier);
+
   /// Says that the function could not start; the process must then end with a status other than 0.
   [[nodiscard]] asio::awaitable<void> post_init_error(const ErrorReport& report);
 
  private:
   [[nodiscard]] asio::awaitable<ReplyOutcome> post(std::string path, HttpHeaders headers,
                                                    std::string body, const Context* context);
-  [[nodiscard]] asio::awaitable<void> retry_later(std::string reason);
+  [[nodiscard]] asio::awaitable<ReplyOutcome> send_stream(HttpRequest request, std::string path,
+                                                          std::string request_id);
+  [[nodiscard]] asio::awaitable<void> retry_later(Backoff& backoff, std::string reason);
 
+  std::string root_;
   std::string base_;
   RuntimeClientOptions options_;
   HttpClient http_;
-  Backoff backoff_;
 };
 
-/// `http://host:port/prefix/2018-06-01` from what `AWS_LAMBDA_RUNTIME_API` holds.
+/// `http://host:port/prefix` from what `AWS_LAMBDA_RUNTIME_API` holds. Throws `RuntimeApiError`.
+[[nodiscard]] std::string runtime_api_root(std::string_view api);
+
+/// The same with the version of the API behind it: `http://host:port/prefix/2018-06-01`.
 [[nodiscard]] std::string runtime_api_base(std::string_view api);
 
 /// The context from the headers of a `/next` response; `request_id` stays empty if it is missing.

@@ -6,8 +6,10 @@
 #include <atomic>
 #include <cstdint>
 #include <random>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "lambda/support/files.hpp"
@@ -217,4 +219,20 @@ TEST_CASE("aggregate: the progress counts up to the size of the input") {
     static_cast<void>(aggregate(text, {.parts = 5, .bytes_done = &bytes_done}));
     CHECK(bytes_done == text.size());
   }
+}
+
+TEST_CASE("aggregate: once it is told to stop it begins no further part") {
+  std::stop_source source;
+  source.request_stop();
+  std::atomic<std::uint64_t> done{0};
+  const auto parts = GENERATE(std::size_t{1}, std::size_t{7});
+  AggregateOptions options{.parts = parts, .bytes_done = &done};
+  options.stop = source.get_token();
+  try {
+    static_cast<void>(aggregate(header + "Mercy,Flu,Rest,10\n", options));
+    FAIL("it went on");
+  } catch (const std::system_error& error) {
+    CHECK(error.code() == std::errc::operation_canceled);
+  }
+  CHECK(done == header.size());
 }

@@ -2,8 +2,15 @@
 #include "csv_etl/etl.hpp"
 
 #include <algorithm>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <exception>
 #include <millrace/compute_pool.hpp>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -132,4 +139,33 @@ TEST_CASE("etl: two groups with one sort key are an error, not one lost") {
         "Function.AmbiguousKey: two groups have the same sort key "
         "#diagnosis#a#hospital#b#hospital#c");
   CHECK(bench.sink.calls == 0);
+}
+
+TEST_CASE("etl: cancelling it stops the computation that is under way") {
+  Bench bench;
+  bool stopped = false;
+  // A text that is too short has been computed by the time that we get to cancel.
+  for (std::size_t rows = 100'000; !stopped && rows < 10'000'000; rows *= 3) {
+    bench.source.text = header;
+    while (bench.source.text.size() < rows * 20) bench.source.text += "Mercy,Flu,Rest,10\n";
+    const auto started = bench.pool.metrics().started;
+    asio::io_context context{1};
+    asio::cancellation_signal signal;
+    EtlJob job{"there", "request-1", OnBadRow::skip};
+    asio::co_spawn(context, run_etl(bench.source, bench.sink, std::move(job), bench.pool),
+                   asio::bind_cancellation_slot(
+                       signal.slot(), [&](std::exception_ptr error, const EtlReport&) {
+                         if (!error) return;
+                         try {
+                           std::rethrow_exception(error);
+                         } catch (const std::system_error& e) {
+                           stopped = e.code() == std::errc::operation_canceled &&
+                                     std::string_view(e.what()).starts_with("aggregate");
+                         }
+                       }));
+    while (bench.pool.metrics().started == started) context.poll();
+    signal.emit(asio::cancellation_type::terminal);
+    context.run();
+  }
+  CHECK(stopped);
 }

@@ -21,6 +21,8 @@ namespace {
 
 /// A queue with a caller and a bootstrap that note what they get.
 struct Fixture {
+  explicit Fixture(std::size_t most = 1) : concurrency(most) {}
+
   std::string submit(const std::string& event = "{}") {
     lambda::local::Submission submission;
     submission.event = event;
@@ -50,9 +52,11 @@ struct Fixture {
   std::vector<Delivery> deliveries;
   std::vector<std::string> started;
   std::vector<Report> reports;
+  std::size_t concurrency;
   InvocationQueue queue{milliseconds(3000),
                         {.started = [this](const std::string& id) { started.push_back(id); },
-                         .finished = [this](const Report& r) { reports.push_back(r); }}};
+                         .finished = [this](const Report& r) { reports.push_back(r); }},
+                        concurrency};
 };
 
 }  // namespace
@@ -240,6 +244,87 @@ TEST_CASE("queue: a process that never polls fails one call", "[queue]") {
   f.queue.process_exited("signal: killed", f.now);  // which is our doing
   CHECK(f.answers.size() == 1);
   CHECK(f.queue.queued() == 1);
+}
+
+TEST_CASE("queue: several invocations at a time, each reply to its caller", "[queue]") {
+  Fixture f(2);
+  const std::string a = f.submit();
+  const std::string b = f.submit();
+  const std::string c = f.submit();
+  CHECK(f.poll());
+  CHECK(f.poll());
+  CHECK_FALSE(f.poll());  // two are not replied to
+  REQUIRE(f.deliveries.size() == 2);
+  CHECK(f.respond(b, "2") == Verdict::accepted);
+  CHECK(f.answers.back().request_id == b);
+  CHECK(f.answers.back().body == "2");
+  CHECK(f.respond(a, "1", f.deliveries[1].invocation_id) == Verdict::unknown_request);
+  CHECK(f.respond(b) == Verdict::wrong_state);
+  CHECK(f.poll());
+  CHECK(f.deliveries.back().request_id == c);
+  CHECK(f.respond(a, "1", f.deliveries[0].invocation_id) == Verdict::accepted);
+  CHECK(f.answers.back().request_id == a);
+}
+
+TEST_CASE("queue: several polls wait at a time, a closed one gets nothing", "[queue]") {
+  Fixture f(2);
+  std::vector<int> got;
+  const auto poll = [&](int number) {
+    return f.queue.poll([&got, number](const Delivery&) { got.push_back(number); }, f.now,
+                        static_cast<std::uint64_t>(number));
+  };
+  CHECK(poll(1));
+  CHECK(poll(2));
+  CHECK(poll(3));  // forgets the first
+  f.queue.forget_poll(2);
+  f.submit();
+  f.submit();
+  CHECK(got == std::vector<int>{3});
+  CHECK(f.queue.queued() == 1);
+}
+
+TEST_CASE("queue: the first deadline of several is the one that counts", "[queue]") {
+  Fixture f(2);
+  const std::string a = f.submit();
+  f.poll();
+  f.now += milliseconds(1000);
+  const std::string b = f.submit();
+  f.poll();
+  CHECK(f.queue.deadline() == f.now + milliseconds(2000));
+  f.now += milliseconds(2000);
+  f.queue.deadline_passed(f.now);
+  REQUIRE(f.answers.size() == 1);
+  CHECK(f.answers[0].request_id == a);
+  CHECK(f.queue.deadline() == f.now + milliseconds(1000));
+  f.queue.process_exited("signal: killed", f.now);
+  REQUIRE(f.answers.size() == 2);
+  CHECK(f.answers[1].request_id == b);
+  CHECK(f.last_error()["errorType"] == "Runtime.ExitError");
+}
+
+TEST_CASE("queue: a streamed reply keeps its type, and may be large", "[queue]") {
+  Fixture f;
+  const std::string id = f.submit();
+  f.poll();
+  const std::string large(lambda::local::most_reply_bytes + 1, 'x');
+  CHECK(f.queue.stream(id, "", {"text/plain", large, "", ""}, f.now) == Verdict::accepted);
+  CHECK(f.answers.at(0).content_type == "text/plain");
+  CHECK(f.answers.at(0).body.size() == large.size());
+  CHECK_FALSE(f.answers.at(0).cut_short);
+  CHECK(f.queue.stream(id, "", {}, f.now) == Verdict::wrong_state);
+}
+
+TEST_CASE("queue: a streamed reply that failed is cut short", "[queue]") {
+  Fixture f;
+  const std::string id = f.submit();
+  f.poll();
+  CHECK(f.queue.stream(id, "", {"text/plain", "some", "Function.Bad", R"({"errorMessage":"m"})"},
+                       f.now) == Verdict::accepted);
+  CHECK(f.answers.at(0).cut_short);
+  CHECK(f.answers.at(0).body == "some");
+  CHECK(f.reports.at(0).status == "error");
+  CHECK_THAT(f.reports.at(0).note,
+             Catch::Contains("Function.Bad after the reply had begun: \"m\""));
 }
 
 TEST_CASE("queue: a caller may call again from inside its answer", "[queue]") {

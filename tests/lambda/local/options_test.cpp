@@ -20,11 +20,12 @@ bool has(const std::vector<std::string>& entries, const std::string& entry) {
 
 TEST_CASE("options: all of them", "[options]") {
   const auto options =
-      parse_options({"--port", "0", "--timeout", "2.5", "--init-timeout", "1", "--env", "A=1",
-                     "--env", "B=x=y", "--", "./bootstrap", "--port", "x"});
+      parse_options({"--port", "0", "--timeout", "2.5", "--init-timeout", "1", "--concurrency", "4",
+                     "--env", "A=1", "--env", "B=x=y", "--", "./bootstrap", "--port", "x"});
   CHECK(options.port == 0);
   CHECK(options.timeout == milliseconds(2500));
   CHECK(options.init_timeout == milliseconds(1000));
+  CHECK(options.concurrency == 4);
   CHECK(options.env == std::vector<std::string>{"A=1", "B=x=y"});
   CHECK(options.command == std::vector<std::string>{"./bootstrap", "--port", "x"});
 }
@@ -33,6 +34,7 @@ TEST_CASE("options: none of them", "[options]") {
   const auto options = parse_options({});
   CHECK(options.port == 9001);
   CHECK(options.timeout == milliseconds(300'000));
+  CHECK(options.concurrency == 1);
   CHECK(options.command.empty());
 }
 
@@ -46,6 +48,7 @@ TEST_CASE("options: mistakes are named", "[options]") {
       {{"--timeout", "0"}, "--timeout wants a number"},
       {{"--timeout", "nan"}, "not \"nan\""},
       {{"--timeout", ""}, "not \"\""},
+      {{"--concurrency", "0"}, "--concurrency wants a number from 1 to 1000, not \"0\""},
       {{"--env", "A"}, "--env wants KEY=VALUE"},
       {{"--env", "=A"}, "--env wants KEY=VALUE"},
       {{"--"}, "no program after --"},
@@ -73,4 +76,12 @@ TEST_CASE("options: bootstrap's environment is Lambda's", "[options]") {
   CHECK(std::none_of(env.begin(), env.end(), [](const std::string& entry) {
     return entry.starts_with("_X_AMZN_TRACE_ID=");
   }));
+}
+
+TEST_CASE("options: bootstrap is told of concurrency, and only then", "[options]") {
+  CHECK(has(bootstrap_environment("a:1", "/x", {}, 4), "AWS_LAMBDA_MAX_CONCURRENCY=4"));
+  ::setenv("AWS_LAMBDA_MAX_CONCURRENCY", "9", 1);
+  const auto env = bootstrap_environment("a:1", "/x", {}, 1);
+  ::unsetenv("AWS_LAMBDA_MAX_CONCURRENCY");
+  CHECK_FALSE(has(env, "AWS_LAMBDA_MAX_CONCURRENCY=9"));
 }

@@ -84,6 +84,34 @@ asio::awaitable<void> ScriptedServer::accept() {
   }
 }
 
+asio::awaitable<void> ScriptedServer::read_chunks(tcp::socket& socket, std::string& buffer,
+                                                  Received& request) {
+  const auto line = [&]() -> asio::awaitable<std::string> {
+    const std::size_t size = co_await asio::async_read_until(socket, asio::dynamic_buffer(buffer),
+                                                             "\r\n", use_awaitable);
+    std::string text = buffer.substr(0, size - 2);
+    buffer.erase(0, size);
+    co_return text;
+  };
+  for (;;) {
+    const std::string size_line = co_await line();
+    const std::size_t size = std::stoul(size_line, nullptr, 16);
+    if (size == 0) break;
+    if (buffer.size() < size + 2) {
+      co_await asio::async_read(socket, asio::dynamic_buffer(buffer),
+                                asio::transfer_exactly(size + 2 - buffer.size()), use_awaitable);
+    }
+    request.body.append(buffer, 0, size);
+    buffer.erase(0, size + 2);
+  }
+  for (;;) {
+    const std::string field = co_await line();
+    if (field.empty()) break;
+    const auto colon = field.find(": ");
+    request.trailers.add(field.substr(0, colon), field.substr(colon + 2));
+  }
+}
+
 asio::awaitable<void> ScriptedServer::serve(tcp::socket socket, int connection) {
   std::string buffer;
   for (;;) {
@@ -110,8 +138,12 @@ asio::awaitable<void> ScriptedServer::serve(tcp::socket socket, int connection) 
       co_await asio::async_read(socket, asio::dynamic_buffer(buffer),
                                 asio::transfer_exactly(length - buffer.size()), use_awaitable);
     }
-    request.body = buffer.substr(0, length);
-    buffer.erase(0, length);
+    if (request.headers.get("Transfer-Encoding") == "chunked") {
+      co_await read_chunks(socket, buffer, request);
+    } else {
+      request.body = buffer.substr(0, length);
+      buffer.erase(0, length);
+    }
 
     const Step step = record(std::move(request));
     co_await asio::async_write(socket, asio::buffer(step.bytes), use_awaitable);

@@ -21,8 +21,9 @@ struct Received {
   std::string method;
   std::string target;
   HttpHeaders headers;
-  std::string body;
-  int connection = 0;  ///< 1 for the first that was accepted.
+  std::string body;      ///< Decoded if it came chunked.
+  HttpHeaders trailers;  ///< Of a chunked body.
+  int connection = 0;    ///< 1 for the first that was accepted.
 };
 
 /// What the server does with one request.
@@ -73,6 +74,8 @@ class ScriptedServer {
  private:
   asio::awaitable<void> accept();
   asio::awaitable<void> serve(asio::ip::tcp::socket socket, int connection);
+  static asio::awaitable<void> read_chunks(asio::ip::tcp::socket& socket, std::string& buffer,
+                                           Received& request);
   Step record(Received request);
 
   Responder responder_;
