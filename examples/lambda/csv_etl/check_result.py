@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Compares what the CSV ETL wrote to SQLite with a calculation of its own.
+"""Compares what the CSV ETL wrote with a calculation of its own.
 
-usage: check_result.py CSV SQLITE REQUEST_ID
+usage: check_result.py CSV RESULT REQUEST_ID
+
+RESULT is the SQLite file, or a file named *.json with all items of the DynamoDB table, a list as its
+Scan gives them.
 
 Shares no code with the handler: Python's csv module, fractions and sqlite3. Where a quote is out
 of place the csv module reads on as it sees fit, so files with such rows can't be checked with it.
@@ -10,6 +13,7 @@ Exit status: 0 all groups equal, 1 some differ (they are printed), 2 can't compa
 """
 
 import csv
+import json
 import re
 import sqlite3
 import sys
@@ -53,19 +57,54 @@ def calculate(path):
     return expected
 
 
-def read_result(path, request_id):
+ATTRIBUTES = {
+    "PK": "S",
+    "SK": "S",
+    "Diagnosis": "S",
+    "Hospital": "S",
+    "AverageRecoveryTime": "N",
+    "MostUsedTreatment": "S",
+}
+
+
+def read_items(path, request_id):
+    with open(path, encoding="utf-8") as file:
+        items = json.load(file)
+    if not isinstance(items, list):
+        raise ValueError(f"not a list of items: {items}")
+    for item in items:
+        types = {name: next(iter(value), None) for name, value in item.items()}
+        if types != ATTRIBUTES:
+            raise ValueError(f"an item's attributes are {types}, not {ATTRIBUTES}")
+        if item["PK"]["S"] == request_id:
+            text = {name: item[name][kind] for name, kind in ATTRIBUTES.items()}
+            yield (
+                text["SK"],
+                text["Diagnosis"],
+                text["Hospital"],
+                float(text["AverageRecoveryTime"]),
+                text["MostUsedTreatment"],
+            )
+
+
+def read_rows(path, request_id):
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    found = {}
-    rows = database.execute(
+    yield from database.execute(
         "SELECT SK, Diagnosis, Hospital, AverageRecoveryTime, MostUsedTreatment"
         " FROM recovery_statistics WHERE PK = ?",
         (request_id,),
     )
-    for sort_key, diagnosis, hospital, average, treatment in rows:
+    database.close()
+
+
+def read_result(path, request_id):
+    """(diagnosis, hospital) -> (average, treatment)"""
+    found = {}
+    read = read_items if path.endswith(".json") else read_rows
+    for sort_key, diagnosis, hospital, average, treatment in read(path, request_id):
         if sort_key != f"#diagnosis#{diagnosis}#hospital#{hospital}":
             raise ValueError(f"sort key {sort_key!r} isn't that of {diagnosis!r}, {hospital!r}")
         found[diagnosis, hospital] = (repr(average), treatment)
-    database.close()
     return found
 
 
