@@ -1,0 +1,1 @@
+"""What the tools beside this folder share, and their mains."""
