@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Percentiles and prices of tools/lambda."""
+
+import pathlib
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools/lambda"))
+
+from millrace_lambda import cli, figures, function, metrics  # noqa: E402
+
+
+class Percentiles(unittest.TestCase):
+    def test_nearest_ranks_of_twenty(self):
+        values = list(range(20, 0, -1))  # 1 to 20, unsorted
+        self.assertEqual([figures.percentile(values, p) for p in (50, 90, 95, 99, 100)], [10, 18, 19, 20, 20])
+
+    def test_textbook_example(self):
+        values = [15, 20, 35, 40, 50]
+        self.assertEqual([figures.percentile(values, p) for p in (5, 30, 40, 50, 100)], [15, 20, 20, 35, 50])
+
+    def test_one_and_none(self):
+        self.assertEqual(figures.percentile([7], 1), 7)
+        self.assertRaises(ValueError, figures.percentile, [], 50)
+
+    def test_trimmed_mean_drops_a_fifth_on_either_side(self):
+        self.assertEqual(figures.trimmed_mean([1000, 1, 2, 3, 0]), 2)
+        self.assertEqual(figures.trimmed_mean([1, 2, 3, 1000]), 251.5)  # too few to drop any
+        self.assertEqual(figures.trimmed_mean([5.0] * 8 + [0, 100]), 5)
+
+
+class Prices(unittest.TestCase):
+    def test_a_gigabyte_for_a_second(self):
+        self.assertAlmostEqual(figures.dollars_per_million(1000, 1024, "arm64"), 13.3334)
+        self.assertAlmostEqual(figures.dollars_per_million(1000, 1024, "x86_64"), 16.6667)
+
+    def test_the_example_of_the_price_list(self):
+        # 3 million requests of 120 ms at 1536 MB on x86: 540,000 GB-s, 9.00 dollars, before the free tier.
+        self.assertAlmostEqual(3 * figures.dollars_per_million(120, 1536, "x86_64"), 540_000 * 0.0000166667)
+
+    def test_whole_milliseconds_are_billed(self):
+        self.assertEqual(figures.dollars_per_million(100.01, 512, "arm64"), figures.dollars_per_million(101, 512, "arm64"))
+        self.assertEqual(figures.dollars_per_million(100.0, 512, "arm64") * 1.01, figures.dollars_per_million(101, 512, "arm64"))
+
+    def test_published_tables_count_a_thousand_megabytes_to_the_gigabyte(self):
+        # $37.97 for 463 ms at 6144 MB: theirs is 1.024 times what Lambda bills, give or take their rounding.
+        ours = figures.dollars_per_million(463, 6144, "arm64")
+        self.assertAlmostEqual(ours * 1.024, 37.97, delta=0.1)
+
+
+class Sizes(unittest.TestCase):
+    def test_workers_are_those_of_the_published_table(self):
+        self.assertEqual([figures.workers(mb) for mb in (1536, 2048, 4096, 6144, 8192, 10240)], [1, 2, 3, 4, 5, 6])
+        self.assertEqual(figures.workers(128), 1)
+        self.assertEqual(figures.vcpus(1769), 1)
+
+
+class Choices(unittest.TestCase):
+    def test_cheapest_fastest_balanced(self):
+        choice = figures.choose({512: (1000, 10), 1024: (500, 11), 2048: (450, 20)})
+        self.assertEqual((choice.cheapest, choice.fastest, choice.balanced), (512, 2048, 1024))
+
+    def test_ties_go_to_the_faster_and_to_the_cheaper(self):
+        choice = figures.choose({1: (200, 5), 2: (100, 5), 3: (100, 6)})
+        self.assertEqual((choice.cheapest, choice.fastest), (2, 2))
+
+    def test_the_weight_goes_from_time_to_cost(self):
+        points = {512: (1000, 10), 1024: (500, 11), 2048: (450, 20)}
+        self.assertEqual(figures.choose(points, weight=1).balanced, 512)
+        self.assertEqual(figures.choose(points, weight=0).balanced, 2048)
+
+
+class Fit(unittest.TestCase):
+    def test_finds_what_the_points_were_made_of(self):
+        a, b = figures.fit({cpus: 30 + 900 / cpus for cpus in (0.3, 0.6, 1.2, 2)})
+        self.assertAlmostEqual(a, 30)
+        self.assertAlmostEqual(b, 900)
+
+    def test_time_never_falls_below_nothing(self):
+        a, b = figures.fit({1: 1000, 2: 400})
+        self.assertEqual(a, 0)
+        self.assertGreater(b, 0)
+
+
+class Lines(unittest.TestCase):
+    AWS = ("REPORT RequestId: 8f5-1\tDuration: 463.12 ms\tBilled Duration: 464 ms\tMemory Size: 6144 MB\t"
+           "Max Memory Used: 21 MB\tInit Duration: 25.50 ms\t\n")
+
+    def test_report_lines_of_aws_and_of_here(self):
+        report = function.parse_report(self.AWS)
+        self.assertEqual((report.request_id, report.duration_ms, report.billed_ms, report.memory_used_mb, report.init_ms),
+                         ("8f5-1", 463.12, 464, 21, 25.5))
+        report = function.parse_report("REPORT RequestId: a\tDuration: 1.00 ms\tBilled Duration: 1 ms\tStatus: success")
+        self.assertEqual((report.duration_ms, report.memory_used_mb, report.init_ms), (1, None, None))
+        self.assertIsNone(function.parse_report("START RequestId: a"))
+
+    def test_metrics_join_the_log_and_the_report(self):
+        rows = metrics.collect([
+            "START RequestId: 8f5-1 Version: $LATEST",
+            '{"timestamp": "t", "level": "INFO", "message": "invocation", "requestId": "8f5-1", "durationMs": 460.5,'
+            ' "status": "success", "pool": {"completed": 3, "queueWait": {"p99": 5}}}',
+            '{"message": "input read", "requestId": "8f5-1", "ms": 3}',
+            "{broken", '{"requestId": 5}', self.AWS,
+        ])
+        self.assertEqual(rows, [{"requestId": "8f5-1", "durationMs": 460.5, "status": "success", "pool.completed": 3,
+                                 "pool.queueWait.p99": 5, "billedMs": 464, "maxMemoryMB": 21, "initMs": 25.5}])
+        self.assertEqual(metrics.columns(rows)[:3], ["requestId", "status", "durationMs"])
+
+
+class Arguments(unittest.TestCase):
+    def test_lists_of_numbers(self):
+        self.assertEqual(cli.whole_numbers(1, 6)("6,1,2,2"), [1, 2, 6])
+        for text in ("", "0", "7", "1,", "1.5", "-1", "a"):
+            self.assertRaises(Exception, cli.whole_numbers(1, 6), text)
+
+
+if __name__ == "__main__":
+    unittest.main()
