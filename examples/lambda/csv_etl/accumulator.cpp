@@ -1,18 +1,14 @@
 #include "csv_etl/accumulator.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <span>
 
 #include "csv_etl/aggregate.hpp"
-#include "csv_etl/delimiters.hpp"
+#include "csv_etl/plain_rows.hpp"
 #include "text/utf8.hpp"
 
 namespace lambda::csv_etl {
 namespace {
-
-// A batch and its delimiters stay in the first-level cache between finding and using them.
-constexpr std::size_t batch_bytes = 16 * 1024;
 
 std::uint32_t intern(ColumnNames& names, const Field& field) {
   if (field.has_doubled_quotes) return names.intern_copy(unescape(field.raw));
@@ -62,57 +58,16 @@ std::vector<Cell> Accumulator::cells() const {
 
 void Accumulator::add_part(std::string_view text, std::size_t begin, std::size_t end,
                            const Header& header) {
-  if (delimiters_ == nullptr) {
-    delimiters_ =
-        std::make_unique_for_overwrite<std::uint32_t[]>(1 + batch_bytes + 2 * block_bytes);
-  }
+  const KnownNames names{hospitals_.short_names(), diagnoses_.short_names(),
+                         treatments_.short_names()};
   RowScanner scanner{text, begin, end, header.field_count, true};
-  // Batches are read in whole blocks, and names a little beyond their ends.
-  const auto batches_end = std::min(end, text.size() - std::min(text.size(), block_bytes));
-  auto at = begin;
-  while (at < batches_end) {
-    at = add_batch(text, at, std::min(batches_end, at + batch_bytes), header, scanner);
-  }
-  scanner.seek(at);
-  while (add_next_row(scanner, header)) {
-  }
+  do {
+    const auto plain =
+        add_plain_rows(text, scanner.position(), end, header, names, dense_cells_);
+    rows_ += plain.count;
+    scanner.seek(plain.end);
+  } while (add_next_row(scanner, header));
   keep_first_samples();
-}
-
-// Adds rows that begin at or after `begin` and before `end`, at least one. Returns where the next
-// one begins.
-std::size_t Accumulator::add_batch(std::string_view text, std::size_t begin, std::size_t end,
-                                   const Header& header, RowScanner& scanner) {
-  auto* const delimiters = delimiters_.get() + 1;
-  delimiters[-1] = std::numeric_limits<std::uint32_t>::max();  // in front of 0
-  const auto found = find_delimiters(text.data() + begin, end - begin, delimiters);
-  // A delimiter is ASCII, so what ends with one is valid if and only if each of its fields is.
-  const bool is_valid =
-      !found.has_non_ascii || found.count == 0 ||
-      text::is_valid_utf8(text.substr(begin, std::size_t{delimiters[found.count - 1]} + 1));
-
-  std::size_t next = begin;
-  for (std::size_t used = 0; found.count - used >= header.field_count;) {
-    if (is_valid) {
-      const auto rows = add_plain_rows(
-          {text.data() + begin, begin, delimiters + used, found.count - used}, header,
-          hospitals_.short_names(), diagnoses_.short_names(), treatments_.short_names(),
-          dense_cells_);
-      rows_ += rows;
-      used += rows * header.field_count;
-      if (rows != 0) next = begin + delimiters[used - 1] + 1;
-      if (found.count - used < header.field_count) break;
-    }
-    scanner.seek(next);
-    if (!add_next_row(scanner, header)) return scanner.position();
-    next = scanner.position();
-    while (used < found.count && begin + delimiters[used] < next) ++used;
-  }
-  if (next != begin) return next;
-  // Not one whole row: it is longer than a batch, or reaches beyond the last one.
-  scanner.seek(begin);
-  static_cast<void>(add_next_row(scanner, header));
-  return scanner.position();
 }
 
 bool Accumulator::add_next_row(RowScanner& scanner, const Header& header) {

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,6 +47,8 @@ struct BadRowFound {
 /// they are found and counted faster.
 class ColumnNames {
  public:
+  explicit ColumnNames(std::size_t max_numbers) : short_names_(max_numbers) {}
+
   [[nodiscard]] std::uint32_t intern(std::string_view name) { return numbered(names_.intern(name)); }
   [[nodiscard]] std::uint32_t intern_copy(std::string name) {
     return numbered(names_.intern_copy(std::move(name)));
@@ -96,21 +97,18 @@ class Accumulator {
   }
 
  private:
-  std::size_t add_batch(std::string_view text, std::size_t begin, std::size_t end,
-                        const Header& header, RowScanner& scanner);
   bool add_next_row(RowScanner& scanner, const Header& header);
   [[nodiscard]] CellTotals& cell(std::uint32_t diagnosis, std::uint32_t hospital,
                                  std::uint32_t treatment);
   void add_bad_row(const BadRowFound& bad_row);
   void keep_first_samples();
 
-  ColumnNames diagnoses_;
-  ColumnNames hospitals_;
-  ColumnNames treatments_;
+  ColumnNames diagnoses_{ShortNames::max_names};
+  ColumnNames hospitals_{ShortNames::max_names};
+  ColumnNames treatments_{DenseCells::max_treatments};
   DenseCells dense_cells_;  // of the names that have numbers, as long as they fit
   IndexTable hashed_table_;
   std::vector<Cell> hashed_cells_;
-  std::unique_ptr<std::uint32_t[]> delimiters_;
   std::uint64_t rows_ = 0;
   std::uint64_t bad_rows_ = 0;
   bool saw_quotes_ = false;

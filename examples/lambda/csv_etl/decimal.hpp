@@ -30,6 +30,10 @@ struct Decimal {
 /// millionths. No blanks, exponents, hexadecimals, NaN or infinities.
 [[nodiscard]] Decimal parse_decimal(std::string_view text) noexcept;
 
+/// What a number of 0 to 6 decimals is a multiple of.
+inline constexpr std::array<std::int64_t, 7> micros_by_decimals{
+    micros_per_unit, 100'000, 10'000, 1'000, 100, 10, 1};
+
 /// `digits[.digits]` of at most 8 bytes that end at `end`, which is nearly every number, all bytes
 /// at once: false if it is anything else, which parse_decimal() then judges. Reads the 8 bytes
 /// up to `end`, whatever stands before the number.
@@ -37,11 +41,10 @@ struct Decimal {
                                               std::int64_t& micros) noexcept {
   static_assert(std::endian::native == std::endian::little);
   constexpr std::uint64_t zeros = 0x3030303030303030;
-  constexpr std::array<std::int64_t, 9> scales{micros_per_unit, 100'000, 10'000, 1'000, 100, 10, 1};
   std::uint64_t word = 0;
   std::memcpy(&word, end - sizeof word, sizeof word);
   // The last byte is the highest. Digits become 0 to 9, what stands before the number becomes 0.
-  const auto beside = (64 - 8 * size) & 63U;
+  const auto beside = (0 - 8 * size) & 63U;
   word = ((word ^ zeros) >> beside) << beside;
   std::int64_t scale = micros_per_unit;
   const std::uint64_t point_or_more = word + 0x7676767676767676;
@@ -55,7 +58,7 @@ struct Decimal {
     if (((word >> at) & 0xFF) != 0x1E || decimals > 6 || size == 1) return false;
     word = (word & ~(before << 8 | 0xFF)) | (word & before) << 8;
     if (((word + 0x7676767676767676) | word) & 0x8080808080808080) return false;
-    scale = scales[decimals];
+    scale = micros_by_decimals[decimals];
   }
   // Pairs, then fours, then all eight.
   word = word * 10 + (word >> 8);

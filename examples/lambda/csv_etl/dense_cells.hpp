@@ -36,38 +36,41 @@ class DenseCells {
  public:
   using Number = std::uint8_t;
 
-  /// The line of a pair, 0 if it has none yet. Only for hospital 0 and those that
-  /// find_or_insert() was asked for before.
-  [[nodiscard]] std::uint32_t line(Number diagnosis, Number hospital) const noexcept {
-    return lines_[(std::size_t{hospital} << 8) | diagnosis];
-  }
+  /// For loops: valid until the next find_or_insert().
+  struct View {
+    const std::uint16_t* lines = nullptr;
+    CellTotals* cells = nullptr;
+    unsigned width_bits = 0;
 
-  /// Only for a line other than 0 and a treatment below width().
-  [[nodiscard]] CellTotals& at(std::uint32_t line, Number treatment) noexcept {
-    return cells_[(std::size_t{line} << width_bits_) | treatment];
-  }
+    /// The line of a pair, 0 if it has none yet. Only for hospital 0 and those that
+    /// find_or_insert() was asked for before, as for a cell's treatment.
+    [[nodiscard]] std::uint32_t line(Number diagnosis, Number hospital) const noexcept {
+      return lines[(std::size_t{hospital} << 8) | diagnosis];
+    }
 
-  /// How many treatments a line has room for.
-  [[nodiscard]] std::size_t width() const noexcept { return std::size_t{1} << width_bits_; }
+    [[nodiscard]] CellTotals& at(std::uint32_t line, Number treatment) const noexcept {
+      return cells[(std::size_t{line} << width_bits) | treatment];
+    }
+  };
+  [[nodiscard]] View view() noexcept { return {lines_.data(), cells_.data(), width_bits_}; }
 
-  /// nullptr if a number is 0, or if the table would grow too large. That answer is final for a
-  /// cell: the table never shrinks.
+  static constexpr std::size_t max_treatments = 63;
+  static constexpr std::size_t max_pairs = 2047;  // so that the table has at most 4 MiB
+
+  /// nullptr if a number is 0, or if the pair would be one too many. That answer is final.
   [[nodiscard]] CellTotals* find_or_insert(Number diagnosis, Number hospital, Number treatment) {
     const auto needed = (std::size_t{hospital} + 1) << 8;
     if (lines_.size() < needed) lines_.resize(needed);
+    while (treatment >= width()) double_width();
     if (diagnosis == 0 || hospital == 0 || treatment == 0) return nullptr;
-    while (treatment >= width()) {
-      if (cells_.size() * 2 > max_cells) return nullptr;
-      double_width();
-    }
     auto& line = lines_[(std::size_t{hospital} << 8) | diagnosis];
     if (line == 0) {
-      if ((pairs_.size() + 2) * width() > max_cells) return nullptr;
+      if (pairs_.size() == max_pairs) return nullptr;
       pairs_.push_back({diagnosis, hospital});
       line = static_cast<std::uint16_t>(pairs_.size());
       cells_.resize((pairs_.size() + 1) * width());  // line 0 is nobody's
     }
-    return &at(line, treatment);
+    return &view().at(line, treatment);
   }
 
   /// Calls f(diagnosis, hospital, treatment, totals) for each cell that has rows.
@@ -84,12 +87,12 @@ class DenseCells {
   }
 
  private:
-  // 4 MiB; what doesn't fit is hashed.
-  static constexpr std::size_t max_cells = std::size_t{1} << 17;
   struct Pair {
     Number diagnosis = 0;
     Number hospital = 0;
   };
+
+  [[nodiscard]] std::size_t width() const noexcept { return std::size_t{1} << width_bits_; }
 
   void double_width() {
     std::vector<CellTotals> wider(cells_.size() * 2);

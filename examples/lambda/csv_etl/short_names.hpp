@@ -13,7 +13,7 @@
 
 namespace lambda::csv_etl {
 
-/// Numbers up to 255 names of up to 32 bytes from 1 on; 0 means "not here".
+/// Numbers the first names of up to 32 bytes from 1 on; 0 means "not here".
 ///
 /// A lookup hashes the first eight bytes, the last eight and the length, takes the number from the
 /// one slot that the hash names, and compares all 32 bytes. There is no second slot: a name whose
@@ -24,12 +24,15 @@ class ShortNames {
   static constexpr std::size_t max_bytes = 32;
   static constexpr std::size_t max_names = 255;
 
+  explicit ShortNames(std::size_t capacity) : capacity_(capacity) {}
+
   /// The number of a new name; 0 if it is too long or there are too many.
   [[nodiscard]] std::uint8_t add(std::string_view name) {
-    if (name.empty() || name.size() > max_bytes || size_ == max_names) return 0;
+    if (name.empty() || name.size() > max_bytes || size_ == capacity_) return 0;
     ++size_;
     const auto number = static_cast<std::uint8_t>(size_);
-    std::memcpy(bytes_[number].data(), name.data(), name.size());
+    std::memcpy(names_[number].bytes.data(), name.data(), name.size());
+    std::fill_n(names_[number].mask.begin(), name.size(), std::uint8_t{0xFF});
     lengths_[number] = static_cast<std::uint8_t>(name.size());
     std::array<char, 2 * sizeof(std::uint64_t)> around{};
     const auto outer = std::min(name.size(), sizeof(std::uint64_t));
@@ -48,10 +51,15 @@ class ShortNames {
     return slots_[slot_of(load<std::uint64_t>(begin), load<std::uint64_t>(begin + size - 8), size)];
   }
 
-  /// 32 bytes, filled up with zeros.
-  [[nodiscard]] const char* bytes(std::uint8_t number) const noexcept {
-    return bytes_[number].data();
-  }
+  /// 0xFF for each byte of the name, 0 behind it.
+  struct alignas(2 * max_bytes) Name {
+    std::array<std::uint8_t, max_bytes> bytes{};
+    std::array<std::uint8_t, max_bytes> mask{};
+  };
+
+  [[nodiscard]] const Name& name(std::uint8_t number) const noexcept { return names_[number]; }
+
+  /// Of number 0, which is nobody's, a length that no short name has.
   [[nodiscard]] std::size_t length(std::uint8_t number) const noexcept { return lengths_[number]; }
 
  private:
@@ -60,14 +68,15 @@ class ShortNames {
   // What is in the words beside the name is shifted out of them.
   [[nodiscard]] static std::size_t slot_of(std::uint64_t first, std::uint64_t last,
                                            std::size_t size) noexcept {
-    const auto beside = (64 - 8 * std::min<std::size_t>(size, 8)) & 63U;
+    const auto beside = (0 - 8 * std::min<std::size_t>(size, 8)) & 63U;
     const auto word = (first << beside) ^ std::rotl(last >> beside, 29) ^ size;
     return static_cast<std::size_t>((word * 0x9E3779B97F4A7C15) >> (64 - slot_bits));
   }
 
   std::array<std::uint8_t, std::size_t{1} << slot_bits> slots_{};
-  std::array<std::uint8_t, max_names + 1> lengths_{};
-  alignas(max_bytes) std::array<std::array<char, max_bytes>, max_names + 1> bytes_{};
+  std::array<std::uint8_t, max_names + 1> lengths_{max_bytes + 1};
+  std::array<Name, max_names + 1> names_{};
+  std::size_t capacity_;
   std::size_t size_ = 0;
 };
 
