@@ -56,21 +56,26 @@ std::vector<Cell> Accumulator::cells() const {
   return cells;
 }
 
-void Accumulator::add_part(std::string_view text, std::size_t begin, std::size_t end,
-                           const Header& header) {
-  const KnownNames names{hospitals_.short_names(), diagnoses_.short_names(),
-                         treatments_.short_names()};
-  RowScanner scanner{text, begin, end, header.field_count, true};
+Accumulator::Accumulator(const Header& header)
+    : header_(header),
+      known_(std::make_unique<KnownNames>(header)),
+      diagnoses_(known_->diagnoses),
+      hospitals_(known_->hospitals),
+      treatments_(known_->treatments) {}
+
+void Accumulator::add_part(std::string_view text, std::size_t begin, std::size_t end) {
+  RowScanner scanner{text, begin, end, header_.field_count, true};
   do {
     const auto plain =
-        add_plain_rows(text, scanner.position(), end, header, names, dense_cells_);
+        add_plain_rows(text, scanner.position(), end, header_, *known_, dense_cells_);
     rows_ += plain.count;
     scanner.seek(plain.end);
-  } while (add_next_row(scanner, header));
+  } while (add_next_row(scanner));
   keep_first_samples();
 }
 
-bool Accumulator::add_next_row(RowScanner& scanner, const Header& header) {
+bool Accumulator::add_next_row(RowScanner& scanner) {
+  const Header& header = header_;
   Row row;
   if (!scanner.next(row)) return false;
   saw_quotes_ |= row.has_quotes;

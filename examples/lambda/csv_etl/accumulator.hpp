@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "csv_etl/dense_cells.hpp"
 #include "csv_etl/header.hpp"
 #include "csv_etl/interner.hpp"
+#include "csv_etl/plain_rows.hpp"
 #include "csv_etl/row_scanner.hpp"
 #include "csv_etl/short_names.hpp"
 
@@ -43,13 +45,14 @@ struct BadRowFound {
   std::string_view text;
 };
 
-/// The names of a column. All have an id; the first short ones have a number as well, by which
-/// they are found and counted faster.
+/// All names of a column. The first short ones have a number as well as an id.
 class ColumnNames {
  public:
-  explicit ColumnNames(std::size_t max_numbers) : short_names_(max_numbers) {}
+  explicit ColumnNames(ShortNames& short_names) : short_names_(&short_names) {}
 
-  [[nodiscard]] std::uint32_t intern(std::string_view name) { return numbered(names_.intern(name)); }
+  [[nodiscard]] std::uint32_t intern(std::string_view name) {
+    return numbered(names_.intern(name));
+  }
   [[nodiscard]] std::uint32_t intern_copy(std::string name) {
     return numbered(names_.intern_copy(std::move(name)));
   }
@@ -57,30 +60,32 @@ class ColumnNames {
   [[nodiscard]] const std::vector<std::string_view>& names() const noexcept {
     return names_.names();
   }
-  [[nodiscard]] const ShortNames& short_names() const noexcept { return short_names_; }
   /// 0 if it has none.
-  [[nodiscard]] std::uint8_t number(std::uint32_t id) const { return numbers_[id]; }
-  [[nodiscard]] std::uint32_t id(std::uint8_t number) const { return ids_[number]; }
+  [[nodiscard]] ShortNames::Number number(std::uint32_t id) const { return numbers_[id]; }
+  [[nodiscard]] std::uint32_t id(ShortNames::Number number) const { return ids_[number]; }
 
  private:
   std::uint32_t numbered(std::uint32_t id) {
     if (id == numbers_.size()) {
-      numbers_.push_back(short_names_.add(names_.names()[id]));
+      numbers_.push_back(short_names_->add(names_.names()[id]));
       ids_[numbers_.back()] = id;
     }
     return id;
   }
 
+  ShortNames* short_names_;
   Interner names_;
-  ShortNames short_names_;
-  std::vector<std::uint8_t> numbers_;  // by id
+  std::vector<ShortNames::Number> numbers_;  // by id
   std::array<std::uint32_t, ShortNames::max_names + 1> ids_{};
 };
 
 class Accumulator {
  public:
+  /// The header of the text, or of the texts if they are parts of one.
+  explicit Accumulator(const Header& header);
+
   /// Adds the rows in [begin, end), both row boundaries behind the header. Keeps views of `text`.
-  void add_part(std::string_view text, std::size_t begin, std::size_t end, const Header& header);
+  void add_part(std::string_view text, std::size_t begin, std::size_t end);
 
   void merge(const Accumulator& other);
 
@@ -97,15 +102,17 @@ class Accumulator {
   }
 
  private:
-  bool add_next_row(RowScanner& scanner, const Header& header);
+  bool add_next_row(RowScanner& scanner);
   [[nodiscard]] CellTotals& cell(std::uint32_t diagnosis, std::uint32_t hospital,
                                  std::uint32_t treatment);
   void add_bad_row(const BadRowFound& bad_row);
   void keep_first_samples();
 
-  ColumnNames diagnoses_{ShortNames::max_names};
-  ColumnNames hospitals_{ShortNames::max_names};
-  ColumnNames treatments_{DenseCells::max_treatments};
+  Header header_;
+  std::unique_ptr<KnownNames> known_;
+  ColumnNames diagnoses_;
+  ColumnNames hospitals_;
+  ColumnNames treatments_;
   DenseCells dense_cells_;  // of the names that have numbers, as long as they fit
   IndexTable hashed_table_;
   std::vector<Cell> hashed_cells_;

@@ -161,16 +161,16 @@ Aggregate aggregate(std::string_view text, const AggregateOptions& options) {
   // One accumulator per worker, not per part: they are few to merge, and which parts a worker
   // gets makes no difference to the merged result.
   const auto add_parts = [&](const std::vector<std::size_t>& cuts, bool first_time) {
-    tbb::enumerable_thread_specific<Accumulator> shares;
+    tbb::enumerable_thread_specific<Accumulator> shares{header};
     tbb::parallel_for(std::size_t{0}, parts, [&](std::size_t part) {
       // oneTBB begins no further part once one has thrown.
       if (options.stop.stop_requested()) {
         throw std::system_error(std::make_error_code(std::errc::operation_canceled), "aggregate");
       }
-      shares.local().add_part(text, cuts[part], cuts[part + 1], header);
+      shares.local().add_part(text, cuts[part], cuts[part + 1]);
       if (first_time) add_progress(cuts[part + 1] - cuts[part]);
     });
-    Accumulator total;
+    Accumulator total{header};
     for (const auto& share : shares) total.merge(share);
     return total;
   };

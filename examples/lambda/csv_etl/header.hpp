@@ -13,6 +13,11 @@ struct Header {
   std::size_t diagnosis = 0;
   std::size_t treatment = 0;
   std::size_t recovery_time = 0;
+
+  /// What ends a column's fields, if the lines end with nothing but LF.
+  [[nodiscard]] char delimiter_of(std::size_t column) const noexcept {
+    return column + 1 == field_count ? '\n' : ',';
+  }
 };
 
 inline constexpr std::string_view recovery_time_column = "Recovery Time";

@@ -23,10 +23,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::size_t block_bytes = 64;
 // A row's last field may begin with the last byte of a block, and is looked at as a whole name.
-constexpr std::size_t readable_bytes = block_bytes + ShortNames::max_bytes;
+constexpr std::size_t readable_bytes = block_bytes + ShortNames::compared_bytes;
 
 using BlockTag = hn::CappedTag<std::uint8_t, block_bytes>;
-using NameTag = hn::CappedTag<std::uint8_t, ShortNames::max_bytes>;
+using NameTag = hn::CappedTag<std::uint8_t, ShortNames::compared_bytes>;
 
 // A bit for each of 64 bytes, the lowest for the first.
 struct Block {
@@ -62,7 +62,8 @@ constexpr std::uint64_t WithoutLowest(std::uint64_t bits) {
   return bits & (bits - 1);
 }
 
-// The usual columns in the usual order, in a row that fits into a block.
+// The usual columns in the usual order, in a row that fits into a block. That it is valid UTF-8
+// isn't asked: its names are equal to names that are.
 class UsualRow {
  public:
   static constexpr bool fits(const Header& header) {
@@ -99,8 +100,6 @@ class UsualRow {
     return column == recovery_time && end[-1] == '\r' ? end - 1 : end;
   }
   [[nodiscard]] std::size_t size() const { return ends_[3] + 1; }
-  // Its names are valid, because they are equal to names that are, and the number is.
-  static constexpr bool is_valid_utf8() { return true; }
 
  private:
   static std::size_t At(std::uint64_t bits) {
@@ -143,8 +142,7 @@ class AnyRow {
         begins_[++found] = text.data() + at + std::countr_zero(bits) + 1;
       }
       if (!is_last) continue;
-      is_valid_utf8_ = !non_ascii || text::is_valid_utf8({begin_, size()});
-      return found == columns_;
+      return found == columns_ && (!non_ascii || text::is_valid_utf8({begin_, size()}));
     }
     return false;
   }
@@ -157,7 +155,6 @@ class AnyRow {
   [[nodiscard]] std::size_t size() const {
     return static_cast<std::size_t>(begins_[columns_] - begin_);
   }
-  [[nodiscard]] bool is_valid_utf8() const { return is_valid_utf8_; }
 
  private:
   static constexpr std::size_t max_columns = 64;
@@ -165,53 +162,51 @@ class AnyRow {
   std::size_t columns_;
   const char* begin_ = nullptr;
   std::array<const char*, max_columns + 1> begins_{};  // and one past the newline
-  bool is_valid_utf8_ = true;
 };
 
-// Whether the number's name is the one at `begin`.
-HWY_INLINE bool IsName(const ShortNames& names, std::uint8_t number, const char* begin,
-                       std::size_t size) {
+// Zeros if the number's name is the one at `begin`.
+HWY_INLINE hn::Vec<NameTag> Difference(const ShortNames& names, ShortNames::Number number,
+                                       const char* begin) {
   const NameTag tag;
   const auto& wanted = names.name(number);
   const auto* const found = reinterpret_cast<const std::uint8_t*>(begin);
   auto difference = hn::Zero(tag);
-  for (std::size_t i = 0; i < ShortNames::max_bytes; i += hn::Lanes(tag)) {
+  for (std::size_t i = 0; i < ShortNames::compared_bytes; i += hn::Lanes(tag)) {
     const auto bytes = hn::And(hn::LoadU(tag, found + i), hn::Load(tag, wanted.mask.data() + i));
     difference = hn::Or(difference, hn::Xor(bytes, hn::Load(tag, wanted.bytes.data() + i)));
   }
-  return hn::AllTrue(tag, hn::Eq(difference, hn::Zero(tag))) & (names.length(number) == size);
+  return difference;
 }
 
 // Adds to `rows`.
 template <class Row>
 void AddRows(std::string_view text, std::size_t end, std::uint64_t max_rows, const Header& header,
              const KnownNames& names, const DenseCells::View cells, PlainRows& rows) {
+  const NameTag tag;
   Row row{header};
-  const std::size_t readable_end = text.size() - std::min(text.size(), readable_bytes - 1);
-  end = std::min(end, readable_end);
+  end = std::min(end, text.size() - std::min(text.size(), readable_bytes - 1));
   std::size_t at = rows.end;
   std::uint64_t count = 0;
   while (at < end && count < max_rows) {
     if (!row.Split(text, at)) break;
-    bool plain = row.is_valid_utf8();
+    auto difference = hn::Zero(tag);
     const auto number_of = [&](const ShortNames& known, std::size_t column) {
       const char* const begin = row.field_begin(column);
       const auto size = static_cast<std::size_t>(row.field_end(column) - begin);
       const auto number = known.candidate(begin, size);
-      plain &= IsName(known, number, begin, size);
+      difference = hn::Or(difference, Difference(known, number, begin));
       return number;
     };
     const auto hospital = number_of(names.hospitals, row.hospital);
     const auto diagnosis = number_of(names.diagnoses, row.diagnosis);
-    const auto treatment = number_of(names.treatments, row.treatment);
     const auto line = cells.line(diagnosis, hospital);
+    const auto treatment = number_of(names.treatments, row.treatment);
+    if (!hn::AllTrue(tag, hn::Eq(difference, hn::Zero(tag))) || line == 0) break;
 
     std::int64_t micros = 0;
     const char* const time_end = row.field_end(row.recovery_time);
-    const auto time_size =
-        static_cast<std::size_t>(time_end - row.field_begin(row.recovery_time));
-    plain &= parse_short_decimal(time_end, time_size, micros);
-    if (!(plain & (line != 0))) break;
+    const auto time_size = static_cast<std::size_t>(time_end - row.field_begin(row.recovery_time));
+    if (!parse_short_decimal(time_end, time_size, micros)) break;
     cells.at(line, treatment).add(micros, at);
     at += row.size();
     ++count;

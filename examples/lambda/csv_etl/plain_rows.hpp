@@ -12,11 +12,16 @@
 
 namespace lambda::csv_etl {
 
-/// What the rows are looked up in.
+/// What a row's names are looked up in: one object, so that one register leads to all of it.
 struct KnownNames {
-  const ShortNames& hospitals;
-  const ShortNames& diagnoses;
-  const ShortNames& treatments;
+  explicit KnownNames(const Header& header)
+      : hospitals(ShortNames::max_names, header.delimiter_of(header.hospital)),
+        diagnoses(ShortNames::max_names, header.delimiter_of(header.diagnosis)),
+        treatments(DenseCells::max_treatments, header.delimiter_of(header.treatment)) {}
+
+  ShortNames hospitals;
+  ShortNames diagnoses;
+  ShortNames treatments;
 };
 
 struct PlainRows {

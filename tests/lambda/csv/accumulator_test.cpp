@@ -48,8 +48,8 @@ TEST_CASE("accumulator: shares of any parts, taken and merged in any order, are 
   row_begins.push_back(text.size());
   const auto header = parse_header(text);
 
-  Accumulator whole;
-  whole.add_part(text, header.body_begin, text.size(), header);
+  Accumulator whole{header};
+  whole.add_part(text, header.body_begin, text.size());
   const auto expected = cells_of(whole);
   CHECK(expected.size() > 50);
 
@@ -57,12 +57,12 @@ TEST_CASE("accumulator: shares of any parts, taken and merged in any order, are 
     std::vector<std::size_t> parts(row_begins.size() - 1);
     for (std::size_t i = 0; i < parts.size(); ++i) parts[i] = i;
     std::shuffle(parts.begin(), parts.end(), random);
-    std::vector<Accumulator> shares(1 + random() % 5);
+    std::vector<Accumulator> shares;
+    for (auto i = 1 + random() % 5; i != 0; --i) shares.emplace_back(header);
     for (const auto part : parts) {
-      shares[random() % shares.size()].add_part(text, row_begins[part], row_begins[part + 1],
-                                                header);
+      shares[random() % shares.size()].add_part(text, row_begins[part], row_begins[part + 1]);
     }
-    Accumulator total;
+    Accumulator total{header};
     for (const auto& share : shares) total.merge(share);
     shares.clear();  // the total must not point into them
     REQUIRE(cells_of(total) == expected);
