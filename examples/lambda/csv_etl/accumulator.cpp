@@ -49,6 +49,7 @@ CellTotals& Accumulator::cell(std::uint32_t diagnosis, std::uint32_t hospital,
 
 std::vector<Cell> Accumulator::cells() const {
   auto cells = hashed_cells_;
+  cells.reserve(cells.size() + dense_cells_.size());
   dense_cells_.for_each([&](auto diagnosis, auto hospital, auto treatment, const auto& totals) {
     cells.push_back(
         {diagnoses_.id(diagnosis), hospitals_.id(hospital), treatments_.id(treatment), totals});

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <numeric>
 #include <span>
 #include <system_error>
+#include <utility>
 
 #include "csv_etl/accumulator.hpp"
 #include "csv_etl/decimal.hpp"
@@ -170,8 +172,11 @@ Aggregate aggregate(std::string_view text, const AggregateOptions& options) {
       shares.local().add_part(text, cuts[part], cuts[part + 1]);
       if (first_time) add_progress(cuts[part + 1] - cuts[part]);
     });
-    Accumulator total{header};
-    for (const auto& share : shares) total.merge(share);
+    if (shares.empty()) return Accumulator{header};
+    Accumulator total = std::move(*shares.begin());
+    for (auto share = std::next(shares.begin()); share != shares.end(); ++share) {
+      total.merge(*share);
+    }
     return total;
   };
 

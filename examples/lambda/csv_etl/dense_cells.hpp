@@ -73,6 +73,9 @@ class DenseCells {
     return &view().at(line, treatment);
   }
 
+  /// How many cells there are, with and without rows.
+  [[nodiscard]] std::size_t size() const noexcept { return cells_.size(); }
+
   /// Calls f(diagnosis, hospital, treatment, totals) for each cell that has rows.
   template <class F>
   void for_each(F&& f) const {
