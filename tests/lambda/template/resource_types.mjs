@@ -127,7 +127,9 @@ export class ResourceTypes {
           this.#checkValue(value, option, path, problems);
           return problems;
         });
-        found.push(...attempts.reduce((a, b) => (b.length < a.length ? b : a)));
+        // Of the option that was meant: one that the value has the shape of, if there is any.
+        const misfit = (problems) => problems.some((p) => p.startsWith(`${path}: must be`)) * 1000 + problems.length;
+        found.push(...attempts.reduce((a, b) => (misfit(b) < misfit(a) ? b : a)));
         break;
       }
       case 'json':
