@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <asio/cancellation_type.hpp>
+#include <asio/error.hpp>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -13,7 +14,8 @@ bool is_abort(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
   } catch (const std::system_error& e) {
-    return e.code() == std::errc::operation_canceled;  // also asio::error::operation_aborted
+    // Asio's category has conditions of its own, so neither comparison covers the other.
+    return e.code() == asio::error::operation_aborted || e.code() == std::errc::operation_canceled;
   } catch (...) {
     return false;
   }
