@@ -173,8 +173,8 @@ TEST_CASE("local: bootstrap is killed between two invocations", "[local][failure
 
 TEST_CASE("local: a timeout", "[local][failure]") {
   LocalApi api(with_bootstrap({"--timeout", "0.25"}));
-  // Awaiting for ever, and keeping the I/O thread for ever.
-  const std::string event = GENERATE(R"({"do":"hang"})", R"({"do":"block"})");
+  // Keeping the I/O thread, on which the function would stop itself before, and a worker for ever.
+  const std::string event = GENERATE(R"({"do":"block"})", R"({"do":"compute for ever"})");
   const HttpResponse response = api.invoke(event);
   const json error = function_error(response);
   CHECK(error.size() == 1);
