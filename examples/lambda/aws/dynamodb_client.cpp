@@ -144,8 +144,8 @@ asio::awaitable<void> DynamoDbClient::run_lane(Work& work) {
     }
     const auto delay = retry.failed({});
     if (!delay) {
-      work.fail("no progress in " + std::to_string(retry.failures()) +
-                " tries, the table's capacity is used up");
+      work.fail(std::to_string(retry.failures()) +
+                " tries in a row left items unprocessed, the table's capacity is used up");
       continue;
     }
     log_warn(

@@ -104,7 +104,7 @@ bool ServiceClient::correct_clock(const HttpResponse& response) {
   return true;
 }
 
-asio::awaitable<Answer> ServiceClient::send(const ApiRequest& request, const std::string& subject) {
+asio::awaitable<Answer> ServiceClient::send(const ApiRequest& request, std::string subject) {
   Retry retry(config_.retry);
   bool clock_corrected = false;
   for (;;) {

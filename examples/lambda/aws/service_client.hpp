@@ -76,7 +76,7 @@ class ServiceClient {
   /// **Cancellation**: terminal, partial and total; completes with
   /// `asio::error::operation_aborted`, also during a wait.
   /// **Lifetime**: the client and the request must outlive the operation.
-  [[nodiscard]] asio::awaitable<Answer> send(const ApiRequest& request, const std::string& subject);
+  [[nodiscard]] asio::awaitable<Answer> send(const ApiRequest& request, std::string subject);
 
   [[nodiscard]] const ServiceConfig& config() const { return config_; }
 

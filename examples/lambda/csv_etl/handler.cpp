@@ -1,7 +1,10 @@
 #include "csv_etl/handler.hpp"
 
+#include <asio/any_io_executor.hpp>
+#include <asio/this_coro.hpp>
 #include <cmath>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,8 +12,8 @@
 #include "csv_etl/etl.hpp"
 #include "csv_etl/request.hpp"
 #include "io/error.hpp"
-#include "io/file_source.hpp"
 #include "runtime/error.hpp"
+#include "storage/storage.hpp"
 
 namespace lambda::csv_etl {
 namespace {
@@ -28,9 +31,9 @@ nlohmann::json to_json(const std::vector<BadRow>& bad_rows) {
   return samples;
 }
 
-io::SqliteSink make_sink(const std::string& path) {
+std::unique_ptr<io::ItemSink> make_sink(Storage& storage, const std::string& location) {
   try {
-    return {path, output_table()};
+    return storage.item_sink(location, output_table());
   } catch (const io::Error& error) {
     throw HandlerError{"OutputUnavailable", error.what()};
   }
@@ -53,11 +56,12 @@ asio::awaitable<nlohmann::json> handle(Event event, Context context,
                                        millrace::ComputePool<>& pool) {
   const auto request =
       parse_request(event, [](const char* variable) { return std::getenv(variable); });
-  io::FileSource source;
-  auto sink = make_sink(request.output);
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  Storage& storage = storage_of(executor);
+  const auto sink = make_sink(storage, request.output);
   // Named because g++ 12 destroys an aggregate's members twice if it is a temporary here.
   EtlJob job{request.input, context.request_id, request.on_bad_row};
-  const auto report = co_await run_etl(source, sink, std::move(job), pool);
+  const auto report = co_await run_etl(storage, *sink, std::move(job), pool);
   co_return nlohmann::json{{"request_id", context.request_id},
                            {"rows", report.rows},
                            {"groups", report.groups},

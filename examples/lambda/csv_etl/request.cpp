@@ -1,12 +1,28 @@
 #include "csv_etl/request.hpp"
 
+#include <utility>
+
+#include "event/s3_notification.hpp"
+
 namespace lambda::csv_etl {
+namespace {
+
+constexpr auto output_variable = "CSV_ETL_OUTPUT";
+
+}  // namespace
 
 Request parse_request(const Event& event, const event::Environment& environment) {
+  if (auto object = event::s3_notification(event)) {
+    // S3 knows of no table.
+    const Event nothing = Event::object();
+    return {std::move(*object),
+            event::location(nothing, "output", {"dynamodb"}, output_variable, environment),
+            OnBadRow::skip};
+  }
   event::allow_only(event, {"input", "output", "on_bad_row"});
   const auto on_bad_row = event::choice(event, "on_bad_row", {"skip", "fail"}, 0);
-  return {event::location(event, "input", {}, "CSV_ETL_INPUT", environment),
-          event::location(event, "output", {}, "CSV_ETL_OUTPUT", environment),
+  return {event::location(event, "input", {"s3"}, "CSV_ETL_INPUT", environment),
+          event::location(event, "output", {"dynamodb"}, output_variable, environment),
           on_bad_row == 0 ? OnBadRow::skip : OnBadRow::fail};
 }
 

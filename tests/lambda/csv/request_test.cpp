@@ -66,10 +66,30 @@ TEST_CASE("request: a path with odd characters is a path") {
 }
 
 TEST_CASE("request: other schemes aren't taken for paths") {
-  CHECK(error_of(with("input", "s3://bucket/key")) ==
-        "\"input\" must be a path or a file:// URL; s3:// isn't supported");
-  CHECK(error_of(with("output", "dynamodb://table")) ==
-        "\"output\" must be a path or a file:// URL; dynamodb:// isn't supported");
+  CHECK(error_of(with("input", "dynamodb://table")) ==
+        "\"input\" must be a path, a file:// URL or s3://...; dynamodb:// isn't supported");
+  CHECK(error_of(with("output", "s3://bucket/key")) ==
+        "\"output\" must be a path, a file:// URL or dynamodb://...; s3:// isn't supported");
+  CHECK(error_of(with("input", "s3://bucket")) ==
+        "\"input\" must name a bucket and a key, as in s3://bucket/key");
+}
+
+TEST_CASE("request: objects and tables of AWS") {
+  CHECK(parse(with("input", "s3://bucket/a b")).input == "s3://bucket/a b");
+  CHECK(parse(with("output", "dynamodb://table")).output == "dynamodb://table");
+}
+
+TEST_CASE("request: an S3 notification names the input, the environment the table") {
+  const json notification = {
+      {"Records", {{{"s3", {{"bucket", {{"name", "b"}}}, {"object", {{"key", "in/a+b"}}}}}}}}};
+  const auto environment = [](const char* name) -> const char* {
+    return std::string{name} == "CSV_ETL_OUTPUT" ? "dynamodb://table" : "wrong.csv";
+  };
+  const auto request = parse_request(notification, environment);
+  CHECK(request.input == "s3://b/in/a b");
+  CHECK(request.output == "dynamodb://table");
+  CHECK(request.on_bad_row == OnBadRow::skip);
+  CHECK(error_of(notification) == "no output: give \"output\" in the event or set CSV_ETL_OUTPUT");
 }
 
 TEST_CASE("request: defaults come from the environment, the event wins") {
@@ -89,9 +109,10 @@ TEST_CASE("request: what is neither in the event nor in the environment is named
   const auto empty = [](const char*) { return ""; };
   CHECK_THROWS_WITH(parse_request(json::object(), empty),
                     "no input: give \"input\" in the event or set CSV_ETL_INPUT");
-  const auto unusable = [](const char*) { return "s3://b/k"; };
-  CHECK_THROWS_WITH(parse_request(json::object(), unusable),
-                    "CSV_ETL_INPUT must be a path or a file:// URL; s3:// isn't supported");
+  const auto unusable = [](const char*) { return "ftp://b/k"; };
+  CHECK_THROWS_WITH(
+      parse_request(json::object(), unusable),
+      "CSV_ETL_INPUT must be a path, a file:// URL or s3://...; ftp:// isn't supported");
 }
 
 TEST_CASE("request: each malformed event has a message of its own") {
