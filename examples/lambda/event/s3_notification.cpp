@@ -68,8 +68,8 @@ std::optional<std::string> s3_notification(const Event& event) {
       refuse("the S3 notification must be of an object that was created, not " + show(name));
     }
   }
-  const std::string location = "s3://" + text_at(record, "s3.bucket.name") + '/' +
-                               form_decoded(text_at(record, "s3.object.key"));
+  std::string location = "s3://" + text_at(record, "s3.bucket.name") + '/';
+  location += form_decoded(text_at(record, "s3.object.key"));
   try {
     return io::parse_location(location, "the object of the S3 notification", {"s3"});
   } catch (const io::Error& error) {

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <millrace/compute_pool.hpp>
 #include <set>
 #include <string>
@@ -9,6 +10,7 @@
 #include "csv_etl/aggregate.hpp"
 #include "data/medical_records.hpp"
 #include "lambda/support/files.hpp"
+#include "lambda/support/scripted_server.hpp"
 #include "runtime/error.hpp"
 #include "support/catch.hpp"
 
@@ -75,6 +77,34 @@ TEST_CASE("handler: a missing file and a bad event are errors, and the next invo
         ":memory:: the results would be lost; give a file");
   const auto csv = directory.write("in.csv", "Hospital,Diagnosis,Treatment,Recovery Time\nM,F,a,1");
   CHECK(invoke({{"input", "file://" + csv}, {"output", "file://" + out}})["items_written"] == 1);
+}
+
+TEST_CASE("handler: from S3 to DynamoDB, by a notification") {
+  using namespace lambda::testing;
+  const std::string csv = "Hospital,Diagnosis,Treatment,Recovery Time\nMercy,Flu,Rest,10\n";
+  ScriptedServer server({reply(200, {{"ETag", "\"1\""}}, csv), reply(200, {}, "{}")});
+  const std::map<std::string, std::string> variables{{"AWS_ACCESS_KEY_ID", "id"},
+                                                     {"AWS_SECRET_ACCESS_KEY", "top-secret"},
+                                                     {"AWS_ENDPOINT_URL", server.url("")},
+                                                     {"CSV_ETL_OUTPUT", "dynamodb://records"}};
+  for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
+  const json notification = {
+      {"Records", {{{"s3", {{"bucket", {{"name", "b"}}}, {"object", {{"key", "in/a+b"}}}}}}}}};
+  const auto reply_of_handler = invoke(notification, "id-7");
+  for (const auto& [name, value] : variables) ::unsetenv(name.c_str());
+
+  CHECK(reply_of_handler["items_written"] == 1);
+  const auto requests = server.requests();
+  REQUIRE(requests.size() == 2);
+  CHECK(requests[0].target == "/b/in/a%20b");
+  const json expected = {{"PK", {{"S", "id-7"}}},
+                         {"SK", {{"S", "#diagnosis#Flu#hospital#Mercy"}}},
+                         {"Diagnosis", {{"S", "Flu"}}},
+                         {"Hospital", {{"S", "Mercy"}}},
+                         {"MostUsedTreatment", {{"S", "Rest"}}},
+                         {"AverageRecoveryTime", {{"N", "10"}}}};
+  CHECK(json::parse(requests[1].body)["RequestItems"]["records"][0]["PutRequest"]["Item"] ==
+        expected);
 }
 
 TEST_CASE("handler: the independent calculation agrees in every group of generated records") {
