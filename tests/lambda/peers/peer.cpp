@@ -9,7 +9,9 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <stdexcept>
 #include <system_error>
 
@@ -124,17 +126,10 @@ nlohmann::json Peer::ask_by_signal(int number) {
   return read_line();
 }
 
-bool npm_packages_installed() {
-  return std::filesystem::exists(NPM_FOLDER "/node_modules");
-}
-
-std::vector<std::string> client_environment(const nlohmann::json& hello,
-                                            const std::string& endpoint_name,
-                                            const std::string& endpoint) {
-  return {endpoint_name + '=' + endpoint,
-          "AWS_ACCESS_KEY_ID=" + hello.at("access_key").get<std::string>(),
-          "AWS_SECRET_ACCESS_KEY=" + hello.at("secret_key").get<std::string>(),
-          "AWS_REGION=" + hello.at("region").get<std::string>()};
+void require_npm_packages() {
+  if (std::filesystem::exists(NPM_FOLDER "/node_modules")) return;
+  std::cerr << "skipped: needs tools/npm-install tests/lambda/peers\n";
+  std::exit(skipped_status);
 }
 
 }  // namespace lambda::testing

@@ -8,12 +8,12 @@
 
 namespace lambda::testing {
 
-/// A test peer, see lifetime.py: a process that announces itself with one line of JSON and ends when
-/// its standard input does.
+/// A test peer, see lifetime.py: a process that announces itself with one line of JSON and ends
+/// when its standard input does.
 ///
-/// That input is held by this object alone, so the peer ends with it, and also when the process that
-/// has it is killed. What is asked of it is bounded: a line that doesn't come fails the test after a
-/// minute. What the peer says on standard error goes to this process's.
+/// That input is held by this object alone, so the peer ends with it, and also when the process
+/// that has it is killed. What is asked of it is bounded: a line that doesn't come fails the test
+/// after a minute. What the peer says on standard error goes to this process's.
 ///
 /// **Thread safety**: none.
 class Peer {
@@ -50,13 +50,9 @@ class Peer {
   nlohmann::json hello_;
 };
 
-/// Whether the peers on Node.js (dynalite, AWS's SDK) can be started.
-[[nodiscard]] bool npm_packages_installed();
-
-/// What clients of a server need in their environment, as NAME=VALUE: the credentials of `hello` and,
-/// under `endpoint_name`, the address.
-[[nodiscard]] std::vector<std::string> client_environment(const nlohmann::json& hello,
-                                                          const std::string& endpoint_name,
-                                                          const std::string& endpoint);
+/// Without the npm packages that the peers on Node.js are (dynalite, AWS's SDK), ends the program
+/// with `skipped_status`, which ctest is told of, and a line that says what to do.
+void require_npm_packages();
+inline constexpr int skipped_status = 77;
 
 }  // namespace lambda::testing

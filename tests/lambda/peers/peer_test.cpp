@@ -135,7 +135,10 @@ TEST_CASE("a peer that can't start is an exception") {
 TEST_CASE("a peer is asked by lines and by signals") {
   Peer proxy({"fault_proxy.py", "--upstream", "http://127.0.0.1:1"});
   CHECK(proxy.ask_by_signal(SIGUSR1).at("requests") == 0);
-  if (!lambda::testing::npm_packages_installed()) return;
+}
+
+TEST_CASE("a peer of npm packages is asked by lines") {
+  lambda::testing::require_npm_packages();
   Peer sdk({"aws_sdk.mjs"});
   CHECK(sdk.ask({"s3", "nothing"}) == json{{"error", "UnknownCommand"}, {"message", "s3 nothing"}});
 }
