@@ -36,6 +36,7 @@ except ImportError as error:
 ACCESS_KEY, SECRET_KEY, REGION = "test:tester", "testing", "us-east-1"
 STORAGE = ("account", "container", "object")
 SECONDS_TO_START = 60
+MEMORY, ENOUGH_MEMORY = "/dev/shm", 2 << 30
 
 SWIFT_CONF = """
 [swift-hash]
@@ -104,14 +105,31 @@ account_autocreate = true
 """
 
 
-def check_extended_attributes(folder):
+def flaw_of(folder):
+    """Why there can't be extended attributes; nothing if there can."""
     try:
         os.setxattr(folder, "user.swift.probe", b"1")
     except OSError as error:
+        return error.strerror
+    return None
+
+
+def make_folder():
+    prefix = "millrace-swift-"
+    if "TMPDIR" not in os.environ and os.path.isdir(MEMORY):
+        if shutil.disk_usage(MEMORY).free >= ENOUGH_MEMORY and os.access(MEMORY, os.W_OK):
+            folder = tempfile.mkdtemp(prefix=prefix, dir=MEMORY)
+            if flaw_of(folder) is None:
+                return folder
+            os.rmdir(folder)
+    folder = tempfile.mkdtemp(prefix=prefix)
+    if (flaw := flaw_of(folder)) is not None:
+        os.rmdir(folder)
         lifetime.fail(
-            f"the file system of {folder} has no extended attributes ({error.strerror});"
+            f"the file system of {folder} has no extended attributes ({flaw});"
             " set TMPDIR to a folder on one that has"
         )
+    return folder
 
 
 def write(folder, name, text):
@@ -194,10 +212,9 @@ def main(arguments):
         return 2
     verbose = bool(arguments)
     lifetime.stop_on_signals()
-    folder = tempfile.mkdtemp(prefix="millrace-swift-")
+    folder = make_folder()
     servers = []
     try:
-        check_extended_attributes(folder)
         log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         log.bind(os.path.join(folder, "log"))
 
