@@ -12,12 +12,6 @@ from matplotlib import pyplot, ticker  # noqa: E402
 # The page replaces these by the colours of its theme, so no two may be alike.
 INK, SOFT, GRID, TIME, ARM, X86, PUBLISHED = "#1f2328", "#59636e", "#d8dee4", "#2f6f9f", "#c4532d", "#8a5fb0", "#8c959f"
 
-# Rust on AWS, arm64, published: ms by memory, S3 and DynamoDB included for the CSV ETL.
-PUBLISHED_MS = {
-    "bcrypt": {1536: 1885, 2048: 1334, 4096: 685, 6144: 463, 8192: 338, 10240: 280},
-    "csv-etl": {256: 5629, 512: 2772, 1024: 1519, 1536: 1320, 2048: 1131, 3008: 1130, 5000: 1124},
-}
-
 
 def line(axes, rows, key, colour, label, marker="o"):
     """Measured points are full, estimated ones hollow behind a dashed line."""
@@ -36,10 +30,10 @@ def style(axes, title, rows):
     axes.set_xlabel("memory, MB (logarithmic)", color=SOFT)
     axes.set_xscale("log")
     sizes = [row["memory_mb"] for row in rows]
-    # Labels that would overlap are left out: on this scale a step of a fifth takes a label's width.
+    # Labels that would overlap are left out.
     labelled = []
     for size in sizes:
-        if not labelled or size / labelled[-1] >= 1.3:
+        if not labelled or size / labelled[-1] >= 1.34:
             labelled.append(size)
     axes.set_xticks(labelled)
     axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.0f}"))
@@ -62,7 +56,7 @@ def draw(name, workload, folder):
     ranged = [row for row in rows if not row["estimated"]]
     left.vlines([row["memory_mb"] for row in ranged], [row["least_ms"] for row in ranged],
                 [row["most_ms"] for row in ranged], color=TIME, linewidth=1.2, zorder=2)
-    published = workload.get("published", {})
+    published = workload["published"]
     if published:
         xs = [int(size) for size in published]
         left.plot(xs, list(published.values()), ":", marker="s", markersize=4, color=PUBLISHED, label="Rust on AWS, published", zorder=1)
@@ -70,8 +64,9 @@ def draw(name, workload, folder):
     line(right, rows, "dollars_x86_64", X86, "x86_64", "s")
     line(right, rows, "dollars_arm64", ARM, "arm64")
     style(right, "Cost of a million invocations, $", rows)
-    # The costs of many sizes are much alike, and the legend must not lie on them.
-    right.set_ylim(top=1.35 * max(row["dollars_x86_64"] for row in rows))
+    # Room for the legends, which must not lie on the points.
+    for axes in (left, right):
+        axes.set_ylim(top=1.28 * axes.get_ylim()[1])
     for suffix in ("svg", "png"):
         figure.savefig(folder / f"{name}.{suffix}", dpi=150, transparent=suffix == "svg", metadata={"Date": None} if suffix == "svg" else None)
     pyplot.close(figure)
@@ -82,8 +77,7 @@ def main():
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "millrace", "font.family": "DejaVu Sans", "text.color": INK})
     result = json.loads(document.read_text(encoding="utf-8"))
     for name, workload in result["workloads"].items():
-        same_work = not result["quick"] and (name != "csv-etl" or workload["records"] == 1_000_000)
-        draw(name, workload | {"published": PUBLISHED_MS[name] if same_work else {}}, folder)
+        draw(name, workload, folder)
 
 
 main()

@@ -10,6 +10,8 @@ from . import figures
 COLOURS = {"#1f2328": "--ink", "#59636e": "--soft", "#d8dee4": "--line", "#2f6f9f": "--time", "#c4532d": "--arm",
            "#8a5fb0": "--x86", "#8c959f": "--faint"}
 
+PUBLISHED_NOTE = {"bcrypt": "", "csv-etl": ", with S3 and DynamoDB where this machine has files and SQLite"}
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1f2328; --soft: #59636e; --line: #d8dee4; --paper: #ffffff; --card: #f6f8fa;
   --time: #2f6f9f; --arm: #c4532d; --x86: #8a5fb0; --faint: #8c959f; --good: #1a7f37; }
@@ -20,6 +22,7 @@ body { margin: 0 auto; padding: 2.5rem 1.5rem 4rem; max-width: 70rem; background
   font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .5rem; }
 h2 { font-size: 1.35rem; margin: 3rem 0 1rem; }
+p.warning { border-left: .25rem solid var(--arm); background: var(--card); padding: .6rem 1rem; margin: 1.25rem 0 0; }
 p.lead { color: var(--soft); max-width: 50rem; margin: 0; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: 1rem; margin: 0 0 1.25rem; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1rem; }
@@ -29,10 +32,10 @@ figure { margin: 0 0 1.25rem; }
 figure svg { width: 100%; height: auto; display: block; }
 figcaption, .note { color: var(--soft); font-size: .9rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .95rem; }
-th, td { padding: .4rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .86rem; }
+th, td { padding: .4rem .45rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
-th:last-child, td:last-child { text-align: left; }
+th:nth-child(2), td:nth-child(2) { text-align: left; }
 tr.estimated td { color: var(--soft); font-style: italic; }
 td .tag { color: var(--good); font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .4rem 1.5rem; margin: 0; }
@@ -63,15 +66,15 @@ def card(title: str, row: dict, architecture: str) -> str:
 
 
 def table(workload: dict) -> str:
-    titles = ["memory, MB", "vCPUs", "workers", "time, ms", "least", "most", "first,<br>init ms", "peak<br>memory, MB",
-              "$ per million,<br>arm64", "$ per million,<br>x86_64", ""]
+    titles = ["memory, MB", "", "vCPUs", "workers", "time, ms", "least", "most", "first,<br>init ms", "peak<br>memory, MB",
+              "$ per million,<br>arm64", "$ per million,<br>x86_64"]
     lines = []
     for row in workload["rows"]:
-        tags = ", ".join(name for name, size in workload["choice"].items() if size == row["memory_mb"])
+        tags = " and ".join(name for name, size in workload["choice"].items() if size == row["memory_mb"])
         note = "estimated" if row["estimated"] else f'<span class="tag">{tags}</span>'
-        cells = [number(row["memory_mb"], 0), number(row["vcpus"], 2), str(row["workers"]), number(row["ms"], 1),
+        cells = [number(row["memory_mb"], 0), note, number(row["vcpus"], 2), str(row["workers"]), number(row["ms"], 1),
                  number(row["least_ms"], 1), number(row["most_ms"], 1), number(row["init_ms"], 1),
-                 number(row["peak_memory_mb"], 0), number(row["dollars_arm64"], 2), number(row["dollars_x86_64"], 2), note]
+                 number(row["peak_memory_mb"], 0), number(row["dollars_arm64"], 2), number(row["dollars_x86_64"], 2)]
         kind = ' class="estimated"' if row["estimated"] else ""
         lines.append(f"<tr{kind}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     head = "".join(f"<th>{title}</th>" for title in titles)
@@ -84,6 +87,8 @@ def section(name: str, workload: dict, folder: pathlib.Path, architecture: str) 
     caption = "The lines through the points go from the fastest to the slowest invocation."
     if any(row["estimated"] for row in workload["rows"]):
         caption += " Hollow points are estimated: these sizes have more CPUs than the machine."
+    if workload["published"]:
+        caption += f" Dotted: published for a version in Rust on AWS, arm64{PUBLISHED_NOTE[name]}."
     return (f'<h2>{html.escape(workload["title"])}</h2>\n<div class="cards">{cards}</div>\n'
             f'<figure>{inline(folder / f"{name}.svg", name, workload["title"] + ": time and cost by memory size")}'
             f"<figcaption>{caption}</figcaption></figure>\n{table(workload)}")
@@ -107,6 +112,7 @@ def make(result: dict, folder: pathlib.Path) -> str:
                    f"Linux {machine['kernel']}, {architecture}. {result['time']}; load average before: {machine['load']:.1f}.",
     }
     terms = "\n".join(f"<dt>{term}</dt><dd>{html.escape(fact)}</dd>" for term, fact in facts.items())
+    warning = f'<p class="warning">{html.escape(result["warning"])}</p>' if result["warning"] else ""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -119,6 +125,7 @@ def make(result: dict, folder: pathlib.Path) -> str:
 <h1>Which memory size?</h1>
 <p class="lead">Time and cost of Millrace's Lambda functions by memory size, measured on this machine with the CPU share
 that Lambda gives to each size. Costs on the cards are those of {architecture}, this machine's architecture.</p>
+{warning}
 {sections}
 <h2>How this was measured</h2>
 <dl>
