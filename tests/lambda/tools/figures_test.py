@@ -3,12 +3,13 @@
 
 import pathlib
 import sys
+import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools/lambda"))
 
-from millrace_lambda import cli, figures, function, metrics  # noqa: E402
+from millrace_lambda import cli, figures, function, limits, metrics  # noqa: E402
 
 
 class Percentiles(unittest.TestCase):
@@ -106,6 +107,43 @@ class Lines(unittest.TestCase):
         self.assertEqual(rows, [{"requestId": "8f5-1", "durationMs": 460.5, "status": "success", "pool.completed": 3,
                                  "pool.queueWait.p99": 5, "billedMs": 464, "maxMemoryMB": 21, "initMs": 25.5}])
         self.assertEqual(metrics.columns(rows)[:3], ["requestId", "status", "durationMs"])
+
+
+class Limits(unittest.TestCase):
+    """What is written into the files of a control group, in a folder that is none."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.parent = pathlib.Path(folder.name)
+
+    def written(self, limit, cpus: float, memory_mb: int) -> dict[str, str]:
+        with limit.limited(cpus, memory_mb) as wrap:
+            group, = self.parent.iterdir()
+            self.assertIn(f"{group}/cgroup.procs", wrap[2])
+            return {file.name: file.read_text(encoding="ascii") for file in group.iterdir()}
+
+    def test_version_2_limits_cpu_and_memory(self):
+        self.assertEqual(self.written(limits.GroupsV2(self.parent, memory=True), 0.29, 512),
+                         {"cpu.max": "5800 20000", "memory.max": str(512 * 1024 * 1024)})
+
+    def test_version_1_limits_cpu(self):
+        self.assertEqual(self.written(limits.GroupsV1(self.parent), 1.5, 2048),
+                         {"cpu.cfs_period_us": "20000", "cpu.cfs_quota_us": "30000"})
+
+    def test_the_kernel_takes_no_less_than_a_millisecond(self):
+        self.assertEqual(self.written(limits.GroupsV2(self.parent, memory=False), 0.01, 128), {"cpu.max": "1000 20000"})
+
+    def test_what_a_killed_run_left_goes(self):
+        (self.parent / f"{limits.PREFIX}1").mkdir()
+        with limits.Group(self.parent):
+            pass
+        self.assertEqual(list(self.parent.iterdir()), [])
+
+    def test_without_groups_whole_cpus(self):
+        with limits.WholeCpus().limited(0.29, 512) as wrap:
+            self.assertEqual(wrap[:2], ["taskset", "-c"])
+            self.assertEqual(len(wrap[2].split(",")), 1)
 
 
 class Arguments(unittest.TestCase):

@@ -67,6 +67,15 @@ class CommandLines(ToolTest):
         self.assertEqual(len(self.errors.splitlines()), 1)
         self.assertIn("local-runtime-api is not there", self.errors)
 
+    def test_a_file_that_is_not_there_is_named(self):
+        self.run_tool("metrics", "--log", self.folder / "no.log", status=1)
+        self.assertEqual(self.errors, f"tools/lambda/metrics: {self.folder / 'no.log'}: No such file or directory\n")
+
+    def test_a_log_without_invocations_is_an_error(self):
+        (self.folder / "log").write_text("hello\n", encoding="utf-8")
+        self.run_tool("metrics", "--log", self.folder / "log", status=1)
+        self.assertTrue(self.errors.startswith("tools/lambda/metrics: the log tells of no invocation"), self.errors)
+
 
 class Here(ToolTest):
     def test_comprehensive(self):
