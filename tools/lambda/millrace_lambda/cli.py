@@ -1,7 +1,6 @@
 """Command lines: one-line errors, what every tool takes, building what it needs."""
 
 import argparse
-import os
 import pathlib
 import signal
 import subprocess
@@ -66,10 +65,11 @@ def build(arguments, targets: list[str]) -> pathlib.Path:
     """The build folder with these targets in it, built now unless the user names a folder."""
     if arguments.build:
         return arguments.build.resolve()
-    script = 'me=$1; shift; source "$0/tools/common.sh"; me=$me_of_tool; "$root/tools/setup"; build release "$@"'
+    # common.sh makes of $0 what it calls itself, and that is right for the scripts beside it only.
+    script = 'tool=$1; shift; source "$0/tools/common.sh"; me=$tool; "$root/tools/setup"; build release "$@"'
     process = subprocess.run(
         ["bash", "-c", script, str(ROOT), arguments.prog, *targets],
-        stdin=subprocess.DEVNULL, env=dict(os.environ, me_of_tool=arguments.prog), check=False)
+        stdin=subprocess.DEVNULL, check=False)
     if process.returncode != 0:
         raise ToolError("building failed")
     return ROOT / "build/release"
