@@ -67,7 +67,7 @@ def main() -> None:
         print(json.dumps(answer | ({"FunctionError": "Unhandled"} if failed else {})))
     elif command == ("lambda", "get-function-configuration"):
         memory = int((STATE / "memory").read_text(encoding="utf-8"))
-        print(json.dumps({"MemorySize": memory, "LastUpdateStatus": "Successful"}))
+        print(json.dumps({"MemorySize": memory, "LastUpdateStatus": "Successful", "Architectures": ["arm64"]}))
     elif command == ("lambda", "update-function-configuration"):
         (STATE / "memory").write_text(option("--memory-size"), encoding="utf-8")
         print("{}")

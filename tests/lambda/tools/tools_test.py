@@ -197,6 +197,9 @@ class Deployed(ToolTest):
         self.assertEqual([row["memory_mb"] for row in rows], ["512", "2048"])
         self.assertGreater(float(rows[0]["ms"]), float(rows[1]["ms"]))
         self.assertEqual((self.folder / "memory").read_text(encoding="utf-8"), "1024")
+        page = (self.folder / "out/index.html").read_text(encoding="utf-8")
+        self.assertIn("AWS Lambda, arm64", page)
+        self.assertNotIn("this machine with", page)
 
     def test_an_error_of_aws_is_one_line(self):
         self.run_tool("validation", "--function-name", "missing", status=1)

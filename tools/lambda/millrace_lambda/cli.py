@@ -1,6 +1,7 @@
 """Command lines: one-line errors, what every tool takes, building what it needs."""
 
 import argparse
+import os
 import pathlib
 import signal
 import subprocess
@@ -83,3 +84,12 @@ def output_file(path: pathlib.Path) -> pathlib.Path:
 def shown(path: pathlib.Path) -> str:
     path = path.resolve()
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def disturbed() -> str:
+    """A warning if other programs keep this machine busy, else empty; to be asked before a measurement."""
+    load, cpus = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    if load <= cpus / 4:
+        return ""
+    return (f"Disturbed: the load average was {load:.1f} on {cpus} CPUs before the measurement, so other programs"
+            " took part of the time; repeat it on a quiet machine.")

@@ -2,10 +2,9 @@
 
 import contextlib
 import csv
+import os
 import pathlib
 import statistics
-
-import os
 
 from . import cli, figures, function, text
 
@@ -98,8 +97,11 @@ def main(arguments) -> int:
     runs = arguments.runs or (2 if arguments.quick else 20)
     event = {"count": arguments.count or (2 if arguments.quick else 20), "mode": arguments.mode}
     text.heading(f"bcrypt, {event['count']} hashes of cost 10, {event['mode']}: one cold, {runs} warm invocations each")
+    warning = "" if arguments.function_name else cli.disturbed()
     rows = summary(measure(functions(arguments), event, runs))
     show(rows, bool(arguments.function_name))
+    if warning:
+        print(f"\n  {warning}")
     with open(cli.output_file(arguments.output), "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()

@@ -28,8 +28,8 @@ p.lead { color: var(--soft); max-width: 50rem; margin: 0; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1rem; }
 .card b { display: block; font-size: 1.4rem; }
 .card span { color: var(--soft); font-size: .9rem; }
-figure { margin: 0 0 1.25rem; }
-figure svg { width: 100%; height: auto; display: block; }
+figure { margin: 0 0 1.25rem; overflow-x: auto; }
+figure svg { width: 100%; min-width: 42rem; height: auto; display: block; }
 figcaption, .note { color: var(--soft); font-size: .9rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .86rem; }
@@ -100,18 +100,19 @@ def make(result: dict, folder: pathlib.Path) -> str:
     sections = "\n".join(section(name, workload, folder, architecture) for name, workload in result["workloads"].items())
     prices = ", ".join(f"{name} ${price:.10f}" for name, price in figures.PRICES.items())
     facts = {
-        "CPU share": f"{figures.MB_PER_VCPU:,} MB of memory are one vCPU, as on Lambda; workers: the vCPUs rounded up, at most "
-                     f"{figures.MOST_WORKERS}. Limited by {result['how']}.",
+        "CPU share": f"{figures.MB_PER_VCPU:,} MB of memory are one vCPU, as Lambda's documentation says. {result['how']}",
         "Time": f"{result['runs']} warm invocations per size, the average without the highest and lowest fifth; measured around "
                 "the function, as Lambda bills it.",
         "Cost": f"Whole milliseconds x memory x the published price of a GB-second ({prices}). "
                 f"Requests are ${result['requests_dollars']:.2f} per million on top, whatever the size.",
         "Balanced": "The least sum of time and cost, each as a share of the greatest measured, as AWS Lambda Power Tuning chooses.",
         "Estimated": "time = a + b / vCPUs through the measured sizes, least squares of the relative errors; never chosen.",
-        "Machine": f"{machine['cpu']}, {machine['cpus']} CPUs may be used, {machine['memory_gib']} GiB, {machine['system']}, "
+        "Machine": f"AWS Lambda, {architecture}. {result['time']}." if result["deployed"] else
+                   f"{machine['cpu']}, {machine['cpus']} CPUs may be used, {machine['memory_gib']} GiB, {machine['system']}, "
                    f"Linux {machine['kernel']}, {architecture}. {result['time']}; load average before: {machine['load']:.1f}.",
     }
     terms = "\n".join(f"<dt>{term}</dt><dd>{html.escape(fact)}</dd>" for term, fact in facts.items())
+    where = "on AWS" if result["deployed"] else "on this machine with the CPU share that Lambda gives to each size"
     warning = f'<p class="warning">{html.escape(result["warning"])}</p>' if result["warning"] else ""
     return f"""<!doctype html>
 <html lang="en">
@@ -123,8 +124,8 @@ def make(result: dict, folder: pathlib.Path) -> str:
 </head>
 <body>
 <h1>Which memory size?</h1>
-<p class="lead">Time and cost of Millrace's Lambda functions by memory size, measured on this machine with the CPU share
-that Lambda gives to each size. Costs on the cards are those of {architecture}, this machine's architecture.</p>
+<p class="lead">Time and cost of Millrace's Lambda functions by memory size, measured {where}. Costs on the
+cards are those of {architecture}, the architecture that was measured.</p>
 {warning}
 {sections}
 <h2>How this was measured</h2>

@@ -59,14 +59,6 @@ def machine() -> dict:
             "kernel": platform.release(), "architecture": architecture, "load": round(os.getloadavg()[0], 1)}
 
 
-def disturbed(here: dict) -> str:
-    """A warning, empty if there is no cause for one."""
-    if here["load"] <= here["cpus"] / 4:
-        return ""
-    return (f"Disturbed: the load average was {here['load']:.1f} on {here['cpus']} CPUs before the measurement, so other"
-            " programs took part of the time; repeat it on a quiet machine.")
-
-
 def records(build: pathlib.Path, rows: int) -> pathlib.Path:
     path = cli.ROOT / f"build/demo/medical-records-{rows}.csv"  # as tools/demo names them
     if not path.exists():
@@ -226,19 +218,20 @@ def main(arguments) -> int:
     folder = arguments.output
     folder.mkdir(parents=True, exist_ok=True)
     result = {"machine": here, "runs": runs, "time": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-              "requests_dollars": figures.REQUESTS, "warning": "" if arguments.function_name else disturbed(here), "workloads": {}}
+              "requests_dollars": figures.REQUESTS, "warning": "" if arguments.function_name else cli.disturbed(), "deployed": bool(arguments.function_name), "workloads": {}}
     measured = {}
     if arguments.function_name:
         if arguments.workload == "csv-etl":
             raise cli.ToolError("a deployed function is taken for the bcrypt handler; --workload csv-etl is for here")
-        result["how"] = f"the deployed function {arguments.function_name}, its memory size set to each in turn"
+        result["how"] = f"The deployed function {arguments.function_name}, its memory size set to each in turn."
+        here["architecture"] = function.Deployed(arguments.function_name).configuration().get("Architectures", ["x86_64"])[0]
         measured["bcrypt"] = measure_deployed(arguments.function_name, event, arguments.sizes or SIZES["bcrypt"], runs)
     else:
         limit = limits.best()
-        result["how"] = limit.name
+        result["how"] = f"Workers: the vCPUs rounded up, at most {figures.MOST_WORKERS}. Limited by {limit.name}."
         print(f"  limited by {limit.name}")
-        if warning := disturbed(here):
-            print(f"  {warning}")
+        if result["warning"]:
+            print(f"  {result['warning']}")
         build = cli.build(arguments, [*function.targets(*names), "generate-medical-records"])
         for name in names:
             sizes = arguments.sizes or (quick_sizes if arguments.quick else SIZES)[name]
