@@ -111,6 +111,8 @@ def make(result: dict, folder: pathlib.Path) -> str:
                    f"{machine['cpu']}, {machine['cpus']} CPUs may be used, {machine['memory_gib']} GiB, {machine['system']}, "
                    f"Linux {machine['kernel']}, {architecture}. {result['time']}; load average before: {machine['load']:.1f}.",
     }
+    if not any(row["estimated"] for workload in result["workloads"].values() for row in workload["rows"]):
+        del facts["Estimated"]
     terms = "\n".join(f"<dt>{term}</dt><dd>{html.escape(fact)}</dd>" for term, fact in facts.items())
     where = "on AWS" if result["deployed"] else "on this machine with the CPU share that Lambda gives to each size"
     warning = f'<p class="warning">{html.escape(result["warning"])}</p>' if result["warning"] else ""
