@@ -1,6 +1,6 @@
 #include "csv_etl/request.hpp"
 
-#include <utility>
+#include <string>
 
 #include "event/s3_notification.hpp"
 
@@ -12,10 +12,16 @@ constexpr auto output_variable = "CSV_ETL_OUTPUT";
 }  // namespace
 
 Request parse_request(const Event& event, const event::Environment& environment) {
-  if (auto object = event::s3_notification(event)) {
+  if (event::is_s3_notification(event)) {
+    const auto objects = event::notified_objects(event);
+    // The items of a second file would replace those of the first: the request id is their key.
+    if (objects.size() != 1) {
+      event::refuse("\"Records\" must be an array of one record, not of " +
+                    std::to_string(objects.size()));
+    }
     // S3 knows of no table.
     const Event nothing = Event::object();
-    return {std::move(*object),
+    return {"s3://" + objects.front().bucket + '/' + objects.front().key,
             event::location(nothing, "output", {"dynamodb"}, output_variable, environment),
             OnBadRow::skip};
   }

@@ -1,6 +1,5 @@
 #include "event/s3_notification.hpp"
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "lambda/support/files.hpp"
@@ -8,65 +7,106 @@
 #include "support/catch.hpp"
 
 using namespace lambda;
-using lambda::event::s3_notification;
 using nlohmann::json;
 
 namespace {
 
-// As S3 sends it, but for what nobody looks at.
-json notification(const std::string& bucket, const std::string& key) {
-  return {{"Records",
-           {{{"eventVersion", "2.1"},
-             {"eventSource", "aws:s3"},
-             {"awsRegion", "eu-central-1"},
-             {"eventName", "ObjectCreated:Put"},
-             {"s3",
-              {{"s3SchemaVersion", "1.0"},
-               {"bucket", {{"name", bucket}, {"arn", "arn:aws:s3:::" + bucket}}},
-               {"object", {{"key", key}, {"size", 1024}, {"eTag", "d41d"}}}}}}}}};
+json record(const json& bucket, const json& key) {
+  return {{"eventName", "ObjectCreated:Put"},
+          {"s3", {{"bucket", {{"name", bucket}}}, {"object", {{"key", key}, {"size", 3}}}}}};
+}
+
+json event_of(const json& bucket, const json& key) {
+  return {{"Records", {record(bucket, key)}}};
+}
+
+std::string key_of(const std::string& encoded) {
+  return event::notified_objects(event_of("b", encoded)).at(0).key;
 }
 
 std::string error_of(const json& event) {
-  return test::message_of<HandlerError>([&] { return s3_notification(event); });
+  return test::message_of<HandlerError>([&] { return event::notified_objects(event); });
+}
+
+std::vector<event::ObjectPair> pairs_of(const json& event, const char* output_bucket) {
+  return event::notified_pairs(event, "OUT", [&](const char* name) {
+    return std::string{name} == "OUT" ? output_bucket : nullptr;
+  });
 }
 
 }  // namespace
 
-TEST_CASE("s3 notification: the location of the object") {
-  CHECK(s3_notification(notification("b", "in/records.csv")) == "s3://b/in/records.csv");
-  CHECK(s3_notification(notification("b", "a+b%2Bc%C3%A4%25/d")) == "s3://b/a b+c\xC3\xA4%/d");
-  auto without_name = notification("b", "k");
-  without_name["Records"][0].erase("eventName");
-  CHECK(s3_notification(without_name) == "s3://b/k");
+TEST_CASE("s3 notification: what is one") {
+  CHECK(event::is_s3_notification(event_of("b", "k")));
+  CHECK_FALSE(event::is_s3_notification({{"input", "x"}}));
+  CHECK_FALSE(event::is_s3_notification(json::array()));
+  CHECK_FALSE(event::is_s3_notification(nullptr));
 }
 
-TEST_CASE("s3 notification: another event isn't one") {
-  CHECK_FALSE(s3_notification({{"input", "x"}}));
-  CHECK_FALSE(s3_notification(json::array()));
-  CHECK_FALSE(s3_notification(nullptr));
-}
-
-TEST_CASE("s3 notification: what is wrong with one is named") {
-  CHECK(error_of({{"Records", 7}}) == "\"Records\" must be a list of one S3 notification, not 7");
-  CHECK(error_of({{"Records", json::array()}}) ==
-        "\"Records\" must be a list of one S3 notification, not []");
-  auto two = notification("b", "k");
-  two["Records"].push_back(two["Records"][0]);
-  CHECK(error_of(two).starts_with("\"Records\" must be a list of one S3 notification, not [{"));
-  CHECK(error_of({{"Records", {{{"s3", {{"bucket", {{"name", "b"}}}}}}}}}) ==
-        "the S3 notification lacks s3.object.key");
-  CHECK(error_of({{"Records", {7}}}) == "the S3 notification lacks s3.bucket.name");
-  auto odd = notification("b", "k");
-  odd["Records"][0]["s3"]["bucket"]["name"] = 7;
-  CHECK(error_of(odd) == "s3.bucket.name of the S3 notification must be a string, not 7");
-  for (const auto* key : {"a%", "a%4", "a%zz", "%+1"}) {
-    CHECK(error_of(notification("b", key)).find("two hexadecimal digits") != std::string::npos);
+TEST_CASE("s3 notification: keys are decoded") {
+  CHECK(key_of("plain/key.png") == "plain/key.png");
+  CHECK(key_of("a+b") == "a b");
+  CHECK(key_of("a%2Bb%25%2f") == "a+b%/");
+  CHECK(key_of("M%C3%BCnchen") == "M\xC3\xBCnchen");
+  for (const auto* wrong : {"%", "%4", "%4g", "%-1", "a%"}) {
+    CHECK(error_of(event_of("b", wrong)) ==
+          "\"Records/0/s3/object/key\" holds a % that two hexadecimal digits don't follow: \"" +
+              std::string{wrong} + '"');
   }
-  CHECK(error_of(notification("b", "")).starts_with("the object of the S3 notification must name"));
-  CHECK(error_of(notification("b", "a%00")) ==
-        "the object of the S3 notification holds a NUL byte");
-  auto removed = notification("b", "k");
-  removed["Records"][0]["eventName"] = "ObjectRemoved:Delete";
-  CHECK(error_of(removed) ==
-        "the S3 notification must be of an object that was created, not \"ObjectRemoved:Delete\"");
+  for (const auto* wrong : {"a%00", "%FF"}) {
+    CHECK(error_of(event_of("b", wrong)) ==
+          "\"Records/0/s3/object/key\" doesn't decode to a key: \"" + std::string{wrong} + '"');
+  }
+}
+
+TEST_CASE("s3 notification: all records and in order") {
+  const auto objects = event::notified_objects({{"Records", {record("b", "1"), record("c", "2")}}});
+  REQUIRE(objects.size() == 2);
+  CHECK(objects[0].bucket == "b");
+  CHECK(objects[1].bucket == "c");
+  CHECK(objects[1].key == "2");
+}
+
+TEST_CASE("s3 notification: what is missing or wrong is named") {
+  CHECK(error_of({{"Records", json::array()}}) ==
+        "\"Records\" must be an array of at least one record, not []");
+  CHECK(error_of({{"Records", 1}}) == "\"Records\" must be an array of at least one record, not 1");
+  CHECK(error_of({{"Records", {record("b", "k"), json::object()}}}) ==
+        "\"Records/1/s3/bucket/name\" is missing; an S3 notification has it");
+  CHECK(error_of({{"Records", {5}}}) ==
+        "\"Records/0/s3/bucket/name\" is missing; an S3 notification has it");
+  CHECK(error_of({{"Records", {{{"s3", {{"bucket", {{"name", "b"}}}, {"object", 1}}}}}}}) ==
+        "\"Records/0/s3/object/key\" is missing; an S3 notification has it");
+  CHECK(error_of(event_of(7, "k")) ==
+        "\"Records/0/s3/bucket/name\" must be a text that isn't empty, not 7");
+  CHECK(error_of(event_of("b", "")) ==
+        "\"Records/0/s3/object/key\" must be a text that isn't empty, not \"\"");
+}
+
+TEST_CASE("s3 notification: only of what was created") {
+  auto event = event_of("b", "k");
+  event["Records"][0]["eventName"] = "ObjectRemoved:Delete";
+  CHECK(error_of(event) ==
+        "\"Records/0/eventName\" must be of an object that was created, not "
+        "\"ObjectRemoved:Delete\"");
+  event["Records"][0].erase("eventName");
+  CHECK(error_of(event).empty());
+}
+
+TEST_CASE("s3 notification: where the output goes") {
+  using Pairs = std::vector<event::ObjectPair>;
+  CHECK(pairs_of(event_of("b", "x/a+b.png"), "out") ==
+        Pairs{{"s3://b/x/a b.png", "s3://out/processed/x/a b.png"}});
+  CHECK(pairs_of(event_of("b", "a"), "b") == Pairs{{"s3://b/a", "s3://b/processed/a"}});
+  CHECK(pairs_of(event_of("b", "processed/a"), "c") ==
+        Pairs{{"s3://b/processed/a", "s3://c/processed/processed/a"}});
+  const auto error = [](const json& event, const char* bucket) {
+    return test::message_of<HandlerError>([&] { return pairs_of(event, bucket); });
+  };
+  CHECK(error(event_of("b", "processed/a"), "b") ==
+        "s3://b/processed/a is output already; notify of objects outside of \"processed/\" only");
+  CHECK(error(event_of("b", "a"), "") ==
+        "no output bucket: an S3 notification needs OUT to be set");
+  CHECK(error(event_of("b", "a"), nullptr) ==
+        "no output bucket: an S3 notification needs OUT to be set");
 }
