@@ -40,12 +40,18 @@ double deviation(std::span<const double> values, double mean) {
   if (largest == 0 || !std::isfinite(largest)) return largest;
   // A power of two changes no digit; it keeps the squares away from both ends of the range.
   const int exponent = std::ilogb(largest);
+  CompensatedSum distances;
   CompensatedSum squares;
   for (const double value : values) {
     const double distance = std::scalbn(value - mean, -exponent);
+    distances.add(distance);
     squares.add(distance * distance);
   }
-  return std::scalbn(std::sqrt(squares.value() / static_cast<double>(values.size())), exponent);
+  // The mean is rounded, which counts where the values lie close together far from zero: so far are
+  // the distances from summing to nothing.
+  const auto count = static_cast<double>(values.size());
+  const double off = distances.value() / count;
+  return std::scalbn(std::sqrt(std::max(0.0, squares.value() / count - off * off)), exponent);
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ asio::awaitable<FilterReport> run_filter(io::ObjectSource& source, io::ObjectSin
   report.filter_ms = stopwatch.lap_ms();
 
   auto encode = [from = std::move(image)](std::stop_token stop) { return encode_png(from, stop); };
-  const auto file = co_await pool.execute(std::move(encode));
+  const auto file = co_await pool.install(std::move(encode));
   report.output_bytes = file.size();
   report.encode_ms = stopwatch.lap_ms();
 

@@ -1,7 +1,7 @@
-/// PNG files to pixels and back, over libspng.
+/// PNG files to pixels and back.
 ///
-/// **Runs on** the calling thread: both take long, so a worker. **Cancellation**: looks at the stop
-/// token every few rows, and throws `operation_aborted` as `compute::throw_if_stopped` does.
+/// Both take long and look at the stop token every few rows; they throw `operation_aborted` as
+/// `compute::throw_if_stopped` does.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +37,10 @@ struct PngLimits {
 [[nodiscard]] Image decode_png(std::string_view file, const PngLimits& limits,
                                const std::stop_token& stop);
 
-/// The pixels alone, no other chunks. The same image gives the same bytes.
+/// The pixels alone, no other chunks. The same image gives the same bytes, with any number of
+/// workers.
+///
+/// **Runs on**: the calling thread and whoever joins its oneTBB arena.
 [[nodiscard]] std::string encode_png(const Image& image, const std::stop_token& stop);
 
 }  // namespace lambda::image_filter

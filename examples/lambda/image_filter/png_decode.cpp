@@ -20,7 +20,8 @@ void check(int error) {
   if (error == SPNG_ECHUNK_LIMITS) {
     throw ImageError{"the PNG has more text, profiles and the like than is allowed"};
   }
-  const char* const reason = error == SPNG_EOVERFLOW
+  const char* const reason = error == SPNG_IO_EOF ? "it is cut short"
+                             : error == SPNG_EOVERFLOW
                                  ? "it claims more pixels than anybody can address"
                                  : spng_strerror(error);
   throw ImageError{std::string{"not a PNG that can be read: "} + reason};
@@ -118,6 +119,7 @@ Image decode_png(std::string_view file, const PngLimits& limits, const std::stop
     throw ImageError{"the file has " + std::to_string(file.size()) + " bytes; at most " +
                      std::to_string(limits.max_bytes) + " are allowed"};
   }
+  if (!file.starts_with("\x89PNG\r\n\x1A\n")) throw ImageError{"the file is not a PNG"};
   const Context owner{spng_ctx_new(0)};
   auto* const context = owner.get();
   if (context == nullptr) throw std::bad_alloc{};

@@ -58,6 +58,8 @@ TEST_CASE("statistics: sums lose nothing that matters") {
   CHECK(of(values).statistics.mean == 0.1);
   CHECK(of({1e16, 1, -1e16, 1}).statistics.mean == 0.5);
   CHECK(of({1e9 + 0.25, 1e9 - 0.25}).statistics.std_dev == 0.25);
+  // The mean of these isn't a double; 2^-24 is a quarter of the distance between doubles there.
+  CHECK(of({1e9, 1e9 + 0x1p-23}).statistics.std_dev == 0x1p-24);
   CHECK(of({1e200, -1e200}).statistics.std_dev == 1e200);
   CHECK(of({1e-200, -1e-200}).statistics.std_dev == 1e-200);
 }

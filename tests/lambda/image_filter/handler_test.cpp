@@ -114,7 +114,7 @@ TEST_CASE("handler: what fails is told in one line and the next invocation works
   CHECK(bench.error({{"input", "s3://in/none"}, {"output", "x"}}) ==
         "Function.InputUnavailable: s3://in/none: no such key");
   CHECK(bench.error({{"input", "s3://in/text"}, {"output", "x"}}) ==
-        "Function.InvalidInput: s3://in/text: not a PNG that can be read: invalid signature");
+        "Function.InvalidInput: s3://in/text: the file is not a PNG");
   CHECK(bench.error({{"input", "s3://in/a.png"}, {"output", "s3://full/x"}}) ==
         "Function.OutputUnavailable: s3://full/x: no space");
   CHECK(bench.error({{"input", 1}, {"output", "x"}}) ==
