@@ -89,6 +89,9 @@ TEST_CASE("request: an S3 notification names the input, the environment the tabl
   CHECK(request.input == "s3://b/in/a b");
   CHECK(request.output == "dynamodb://table");
   CHECK(request.on_bad_row == OnBadRow::skip);
+  auto two = notification;
+  two["Records"].push_back(two["Records"][0]);
+  CHECK(error_of(two) == "\"Records\" must be an array of one record, not of 2");
   CHECK(error_of(notification) == "no output: give \"output\" in the event or set CSV_ETL_OUTPUT");
 }
 
