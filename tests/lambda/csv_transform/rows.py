@@ -5,7 +5,7 @@ usage: rows.py make SEED ROWS FILE      random rows, good and bad ones
        rows.py check INPUT OUTPUT       compares what was made of them, CSV or JSON lines
 
 Shares no code with the handler: Python's csv and json modules, math.fsum, which rounds once,
-statistics.pstdev for every 10th row, which calculates in fractions, and numpy for every 100th row.
+statistics.pstdev for every 50th row, which calculates in fractions, and numpy for every 100th row.
 
 Exit status: 0 all equal, 1 some differ (they are printed), 2 can't compare.
 """
@@ -86,7 +86,7 @@ def deviation_of(values, mean, in_fractions):
 def calculated(values, row):
     by_numpy = row % 100 == 1
     mean = math.fsum(values) / len(values)
-    deviation = deviation_of(values, mean, row % 10 == 1)
+    deviation = deviation_of(values, mean, row % 50 == 1)
     ordered = sorted(values)
     first, third = quartile(ordered, 0.25), quartile(ordered, 0.75)
     if by_numpy:

@@ -158,7 +158,7 @@ def photo(path):
     y, x = np.mgrid[0:2000, 0:3000]
     waves = [np.sin(x / (90 + 40 * c)) * np.cos(y / (70 + 30 * c)) * 90 + 120 for c in range(3)]
     pixels = np.stack(waves, axis=2) + random.normal(0, 4, (2000, 3000, 3))
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8), "RGB").save(path)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8), "RGB").save(path, compress_level=1)
 
 
 # --- Files that must be refused -----------------------------------------------------------------
