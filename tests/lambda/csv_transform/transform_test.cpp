@@ -65,6 +65,7 @@ TEST_CASE("transform: texts as RFC 4180 has them") {
   CHECK(rows_of("\xEF\xBB\xBF"
                 "a,1\r\n\r\n\nb,2") == "a,1,1,1,0,\nb,1,2,2,0,\n");
   CHECK(rows_of("\"a,\"\"b\"\"\n\",\"1\", 3 \n") == "\"a,\"\"b\"\"\n\",2,2,2,1,\n");
+  CHECK(rows_of("a\rb,1") == "\"a\rb\",1,1,1,0,\n");
   CHECK(json_of("\"a,\"\"b\"\"\n\",1") ==
         "{\"id\":\"a,\\\"b\\\"\\n\",\"count\":1,\"mean\":1,\"median\":1,\"std_dev\":0,"
         "\"outliers\":[]}\n");
