@@ -66,21 +66,22 @@ class Listener {
 
   [[nodiscard]] const std::string& address() const { return address_; }
 
-  /// Waits for a request for the next event. False if `child` ends before, or 30 seconds pass.
-  [[nodiscard]] bool asked_for_event(pid_t child) const {
+  /// Waits for a request for the next event, which is never answered. The connection, to be closed
+  /// when `child` is no more; -1 if it ends before it asks, or 30 seconds pass.
+  [[nodiscard]] int asked_for_event(pid_t child) const {
     pollfd readable{socket_, POLLIN, 0};
     for (int tenths = 0; ::poll(&readable, 1, 100) == 0; ++tenths) {
       siginfo_t info{};
       ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT);
-      if (info.si_pid != 0 || tenths == 300) return false;
+      if (info.si_pid != 0 || tenths == 300) return -1;
     }
     const int connection = checked(::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC), "accept");
     std::array<char, 4096> buffer{};
     const auto size = ::recv(connection, buffer.data(), buffer.size(), 0);
+    const std::string_view request(buffer.data(), size < 0 ? 0 : static_cast<std::size_t>(size));
+    if (request.starts_with("GET /2018-06-01/runtime/invocation/next")) return connection;
     ::close(connection);
-    if (size <= 0) return false;
-    return std::string_view(buffer.data(), static_cast<std::size_t>(size))
-        .starts_with("GET /2018-06-01/runtime/invocation/next");
+    return -1;
   }
 
  private:
@@ -115,13 +116,14 @@ Start start_once(const Listener& listener, char** program) {
   const auto begin = Clock::now();
   const int error = ::posix_spawnp(&child, program[0], nullptr, nullptr, program, environment.data());
   if (error != 0) throw std::system_error(error, std::generic_category(), program[0]);
-  const bool asked = listener.asked_for_event(child);
+  const int connection = listener.asked_for_event(child);
   start.ms = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
   read_memory(child, start);
   ::kill(child, SIGKILL);
   rusage usage{};
   checked(::wait4(child, nullptr, 0, &usage), "wait4");
-  if (!asked) throw std::runtime_error(std::string(program[0]) + " didn't ask for an event");
+  if (connection < 0) throw std::runtime_error(std::string(program[0]) + " didn't ask for an event");
+  ::close(connection);
   start.cpu_ms = milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime);
   start.page_faults = static_cast<double>(usage.ru_minflt + usage.ru_majflt);
   return start;

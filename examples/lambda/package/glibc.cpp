@@ -1,6 +1,6 @@
-// Functions of glibc that Amazon Linux 2023's 2.34 doesn't have, and that Debian's static libgcc and
-// libstdc++ call. Linked into each bootstrap, they take the place of glibc's; that nothing else from
-// after 2.34 is called, tools/check_package.py makes sure of.
+// Functions that take the place of glibc's in each bootstrap: those that Amazon Linux 2023's 2.34
+// doesn't have and Debian's static libgcc and libstdc++ call, and one that costs time. That nothing
+// else from after 2.34 is called, tools/check_package.py makes sure of.
 
 #include <dlfcn.h>
 #include <link.h>
@@ -53,6 +53,12 @@ std::uint32_t arc4random() noexcept {
   while (::getrandom(&value, sizeof value, 0) != sizeof value) {
   }
   return value;
+}
+
+/// All there is to load is in the program. oneTBB asks for four libraries that may be there (its own
+/// allocator, Intel's OpenMP ...), each looked for in a dozen folders before the first event.
+void* dlopen(const char*, int) noexcept {
+  return nullptr;
 }
 
 }  // extern "C"
