@@ -107,14 +107,16 @@ Start start_once(const Listener& listener, char** program) {
   const std::string api = "AWS_LAMBDA_RUNTIME_API=" + listener.address();
   std::vector<char*> environment{const_cast<char*>(api.c_str())};
   for (const char* name : {"PATH", "WORKER_COUNT", "LD_BIND_NOW", "QEMU_LD_PREFIX"}) {
-    if (char* value = std::getenv(name)) environment.push_back(value - std::string_view(name).size() - 1);
+    if (char* value = std::getenv(name))
+      environment.push_back(value - std::string_view(name).size() - 1);
   }
   environment.push_back(nullptr);
 
   Start start;
   pid_t child = 0;
   const auto begin = Clock::now();
-  const int error = ::posix_spawnp(&child, program[0], nullptr, nullptr, program, environment.data());
+  const int error =
+      ::posix_spawnp(&child, program[0], nullptr, nullptr, program, environment.data());
   if (error != 0) throw std::system_error(error, std::generic_category(), program[0]);
   const int connection = listener.asked_for_event(child);
   start.ms = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
@@ -122,7 +124,8 @@ Start start_once(const Listener& listener, char** program) {
   ::kill(child, SIGKILL);
   rusage usage{};
   checked(::wait4(child, nullptr, 0, &usage), "wait4");
-  if (connection < 0) throw std::runtime_error(std::string(program[0]) + " didn't ask for an event");
+  if (connection < 0)
+    throw std::runtime_error(std::string(program[0]) + " didn't ask for an event");
   ::close(connection);
   start.cpu_ms = milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime);
   start.page_faults = static_cast<double>(usage.ru_minflt + usage.ru_majflt);
@@ -145,8 +148,8 @@ int measure(int runs, char** program) {
   std::printf(
       "%.2f ms to the first GET /next (10 %%: %.2f, 90 %%: %.2f, %d runs), %.2f ms of CPU, "
       "%.0f KiB resident, %.0f KiB private, %.0f page faults\n",
-      median(&Start::ms), quantile(starts, &Start::ms, 0.1), quantile(starts, &Start::ms, 0.9), runs,
-      median(&Start::cpu_ms), median(&Start::resident_kib), median(&Start::private_kib),
+      median(&Start::ms), quantile(starts, &Start::ms, 0.1), quantile(starts, &Start::ms, 0.9),
+      runs, median(&Start::cpu_ms), median(&Start::resident_kib), median(&Start::private_kib),
       median(&Start::page_faults));
   return EXIT_SUCCESS;
 }

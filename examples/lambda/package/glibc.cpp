@@ -55,8 +55,8 @@ std::uint32_t arc4random() noexcept {
   return value;
 }
 
-/// All there is to load is in the program. oneTBB asks for four libraries that may be there (its own
-/// allocator, Intel's OpenMP ...), each looked for in a dozen folders before the first event.
+/// All there is to load is in the program. oneTBB asks for four libraries that may be there (its
+/// own allocator, Intel's OpenMP ...), each looked for in a dozen folders before the first event.
 void* dlopen(const char*, int) noexcept {
   return nullptr;
 }
