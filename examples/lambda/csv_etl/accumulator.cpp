@@ -33,9 +33,8 @@ RowDefect to_defect(DecimalError error) {
 
 CellTotals& Accumulator::cell(std::uint32_t diagnosis, std::uint32_t hospital,
                               std::uint32_t treatment) {
-  auto* const dense =
-      dense_cells_.find_or_insert(diagnoses_.number(diagnosis), hospitals_.number(hospital),
-                                  treatments_.number(treatment));
+  auto* const dense = dense_cells_.find_or_insert(
+      diagnoses_.number(diagnosis), hospitals_.number(hospital), treatments_.number(treatment));
   if (dense != nullptr) return *dense;
   const auto next = static_cast<std::uint32_t>(hashed_cells_.size());
   const auto hash = mix(mix((std::uint64_t{diagnosis} << 32) | hospital) ^ treatment);
@@ -96,8 +95,7 @@ bool Accumulator::add_next_row(RowScanner& scanner) {
   const auto empty = [&](std::size_t field) { return fields[field].raw.empty(); };
   if (empty(header.hospital) || empty(header.diagnosis) || empty(header.treatment) ||
       empty(header.recovery_time)) {
-    const auto needed = {header.hospital, header.diagnosis, header.treatment,
-                         header.recovery_time};
+    const auto needed = {header.hospital, header.diagnosis, header.treatment, header.recovery_time};
     const auto* const first = std::find_if(needed.begin(), needed.end(), empty);
     add_bad_row({row.offset, RowDefect::empty_field, *first, row.text});
     return true;

@@ -109,7 +109,7 @@ class DenseCells {
 
   unsigned width_bits_ = 4;
   std::vector<std::uint16_t> lines_ = std::vector<std::uint16_t>(256);  // 256 for each hospital
-  std::vector<Pair> pairs_;           // of each line but line 0
+  std::vector<Pair> pairs_;                                             // of each line but line 0
   std::vector<CellTotals> cells_;
 };
 

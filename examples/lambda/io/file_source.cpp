@@ -62,8 +62,8 @@ bool read_range(const FileDescriptor& file, Bytes& bytes, std::size_t from, std:
 bool read_whole(const FileDescriptor& file, Bytes& bytes, const std::string& path) {
   const auto size = bytes.size();
   if (size < large_file) return read_range(file, bytes, 0, size, path);
-  auto second_half = std::async(std::launch::async,
-                                [&] { return read_range(file, bytes, size / 2, size, path); });
+  auto second_half =
+      std::async(std::launch::async, [&] { return read_range(file, bytes, size / 2, size, path); });
   const bool first = read_range(file, bytes, 0, size / 2, path);
   return second_half.get() && first;
 }
