@@ -77,8 +77,7 @@ struct HttpRequest {
 };
 
 struct HttpClientConfig {
-  /// For name, connection and TLS handshake together, and for the wait for one of
-  /// `max_connections_per_host`.
+  /// For name, connection and TLS handshake together; TLS is 1.2 or later.
   std::chrono::milliseconds connect_timeout{10'000};
   /// A transfer that stays below `low_speed` bytes per second for `low_speed_time` ends with
   /// `std::errc::timed_out`; the wait for the response counts. Zero for never, as the Runtime API's
