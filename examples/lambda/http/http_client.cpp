@@ -288,8 +288,12 @@ int HttpClient::Multi::on_socket(CURL*, curl_socket_t fd, int what, void* self, 
 void HttpClient::Multi::watch(curl_socket_t fd, int what) {
   if (what == CURL_POLL_REMOVE) {
     // At once: curl may close the number and get the same one back for its next connection,
-    // which the reactor refuses while the old registration stands.
-    sockets_.erase(fd);
+    // which the reactor refuses while the old registration stands. Not by the destructor: a handler
+    // that is calling curl right now still holds the socket, and would end the new registration.
+    if (const auto old = sockets_.find(fd); old != sockets_.end()) {
+      old->second->descriptor.release();
+      sockets_.erase(old);
+    }
     return;
   }
   auto& socket = sockets_[fd];
