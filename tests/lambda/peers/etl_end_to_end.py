@@ -29,7 +29,7 @@ CHECK_RESULT = os.path.join(ROOT, "examples/lambda/csv_etl/check_result.py")
 BUCKET, KEY = "records", "in put/2026 + äöü=%41&.csv"
 GROUPS = 400
 S3_FAULTS = (
-    "slow-down:retry-after=0@2,truncate@3,internal-error@5,corrupt:for=POST@1,"
+    "truncate@1,slow-down:retry-after=0@2,reset-after@3,internal-error@4,"
     "reset-before=5%,reset-after=5%,slow-down=10%"
 )
 DYNAMODB_FAULTS = "unprocessed-items=30%,throttling=10%,reset-before=3%,reset-after=2%"

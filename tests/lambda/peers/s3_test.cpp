@@ -222,6 +222,19 @@ TEST_CASE("an upload gets through whatever happens on the way") {
   CHECK(counts.at("upstream_failures") == 0);
 }
 
+TEST_CASE("an upload goes on at once when its kept connection turns out to be dead") {
+  // curl connects anew by itself then, and may get the number of the descriptor that it has just
+  // closed. If nobody watched the new one, it would go on by curl's timers only, until the bound of
+  // what a test waits for.
+  const std::string bucket = make_bucket();
+  FaultProxy proxy(swift(), "internal-error@1,reset-before@2");
+  Clients::Options options;
+  options.s3_endpoint = proxy.endpoint();
+  options.s3.multipart_threshold = 20 * mib;
+  Clients(options).put(bucket, "key", noise(20 * mib));
+  CHECK(proxy.counts().at("requests") == 3);
+}
+
 TEST_CASE("an upload in parts gets through whatever happens on the way") {
   const std::string bucket = make_bucket();
   const std::string bytes = noise(11 * mib);
