@@ -173,6 +173,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--summary", action="store_true", help="print the function's replies too")
     options = parser.parse_args()
+    if options.rows < 20_000:  # each hospital with each diagnosis, however they fall
+        lifetime.fail(f"--rows must be at least 20000, not {options.rows}")
     if not os.path.isdir(os.path.join(ROOT, "build/npm/tests/lambda/peers/node_modules")):
         print("skipped: needs tools/npm-install tests/lambda/peers", file=sys.stderr)
         return SKIPPED
