@@ -18,7 +18,7 @@ namespace lambda::event {
 [[nodiscard]] bool is_s3_notification(const Event& event);
 
 /// The objects that it is about, in order, keys decoded: S3 sends them form-encoded, `+` for a
-/// blank and `%41` for any other byte.
+/// blank and `%41` for any other byte. Refuses the notification of an object that was removed.
 [[nodiscard]] std::vector<io::S3Object> notified_objects(const Event& event);
 
 struct ObjectPair {

@@ -50,6 +50,8 @@ TEST_CASE("statistics: outliers are beyond the fences and in the order of the va
   CHECK(of({1, 1, 2, 3, 6.001}).outliers == Values{6.001});
   CHECK(of({1, 3, 2, 3, -2}).outliers.empty());
   CHECK(of({1, 3, 2, 3, -2.001}).outliers == Values{-2.001});
+  // Interpolated from the other side, the quartiles would round so that 0.1 is one.
+  CHECK(of({0.6, 0.4, 0.1, 0.38}).outliers.empty());
   CHECK(of({50, 0, 0, -40, 0, 0, 0, 0, 50}).outliers == Values{50, -40, 50});
 }
 

@@ -122,6 +122,10 @@ def make(folder):
                 folder / f"pillow-{mode}-{width}x{height}.png")
 
 
+    # More than one stripe of the encoder.
+    Image.fromarray(random.integers(0, 256, (500, 701, 3), np.uint8), "RGB").save(folder / "pillow-RGB-701x500.png")
+
+
 def make_one(folder, random, color, depth, interlace, transparent):
     width, height = 37, 29
     samples = random.integers(0, 1 << depth, (height, width, SAMPLES[color]), np.int64)
@@ -288,6 +292,29 @@ def read(path):
     return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
+def flaw_of(path, shape):
+    """What isn't as the PNG specification has it; readers forgive much."""
+    data = path.read_bytes()
+    at, kinds, idat = len(SIGNATURE), [], b""
+    while at < len(data):
+        size = struct.unpack(">I", data[at : at + 4])[0]
+        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + size]
+        if data[at : at + 12 + size] != chunk(kind, body):
+            return f"the {kind} chunk at {at} is damaged"
+        kinds.append(kind)
+        idat += body if kind == b"IDAT" else b""
+        at += 12 + size
+    if kinds != [b"IHDR"] + [b"IDAT"] * (len(kinds) - 2) + [b"IEND"]:
+        return f"the chunks are {kinds}"
+    stream = zlib.decompressobj()
+    rows = stream.decompress(idat)  # checks the checksum at the end
+    if not stream.eof or stream.unused_data:
+        return "the compressed stream doesn't end where its chunks do"
+    if len(rows) != shape[0] * (1 + shape[1] * shape[2]):
+        return f"there are {len(rows)} bytes of rows"
+    return None
+
+
 def pillow_agrees(job, path):
     """Pillow's own results, where they are defined as ours."""
     with Image.open(path) as image:
@@ -316,6 +343,8 @@ def check(folder):
         elif (worst := float(np.abs(found - wanted).max())) > slack:
             at = np.unravel_index(np.abs(found - wanted).argmax(), wanted.shape)
             print(f"{what}: differs by {worst} at {tuple(map(int, at))}")
+        elif flaw := flaw_of(pathlib.Path(job["output"]), wanted.shape):
+            print(f"{what}: {flaw}")
         elif rival is not None and not (found == rival).all():
             print(f"{what}: Pillow has it otherwise")
         else:
@@ -331,7 +360,7 @@ def main(arguments):
         return 2
     try:
         return commands[arguments[0]](pathlib.Path(arguments[1])) or 0
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, zlib.error) as error:
         print(f"images.py: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
 
