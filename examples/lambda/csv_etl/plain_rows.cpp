@@ -63,7 +63,7 @@ constexpr std::uint64_t WithoutLowest(std::uint64_t bits) {
 }
 
 // The usual columns in the usual order, in a row that fits into a block. That it is valid UTF-8
-// isn't asked: its names are equal to names that are.
+// and has no quotes isn't asked: its names are equal to names of which both is known.
 class UsualRow {
  public:
   static constexpr bool fits(const Header& header) {
@@ -80,7 +80,7 @@ class UsualRow {
   // False if it isn't such a row; then nothing else may be asked.
   HWY_INLINE bool Split(std::string_view text, std::size_t begin) {
     const auto block = LookAt(text.data() + begin);
-    const auto first = block.commas | block.newlines | block.quotes;
+    const auto first = block.commas | block.newlines;
     const auto second = WithoutLowest(first);
     const auto third = WithoutLowest(second);
     const auto fourth = WithoutLowest(third);

@@ -83,3 +83,43 @@ TEST_CASE("average: rounds once, also beyond the 53 bits of a double") {
   CHECK(average(WideSum{-3524995692153572057}, 703) == -5014218623.262549);
   CHECK(average(WideSum{9223372036854775807} * 3, 5) == 5534023222112.865);
 }
+
+TEST_CASE("decimal: the way for short numbers agrees with the other on every short text") {
+  constexpr std::string_view alphabet = "059.-/:\xC3 ";
+  for (std::size_t size = 0; size <= 5; ++size) {
+    std::size_t texts = 1;
+    for (std::size_t i = 0; i < size; ++i) texts *= alphabet.size();
+    for (std::size_t number = 0; number < texts; ++number) {
+      std::string text = "7.,99999";  // stands before it
+      auto rest = number;
+      for (std::size_t i = 0; i < size; ++i, rest /= alphabet.size()) {
+        text += alphabet[rest % alphabet.size()];
+      }
+      const auto expected = parse_decimal(std::string_view{text}.substr(8));
+      std::int64_t micros = 0;
+      const bool parsed = parse_short_decimal(text.data() + text.size(), size, micros);
+      INFO(text);
+      if (parsed) {
+        REQUIRE(expected.error == DecimalError::none);
+        REQUIRE(micros == expected.micros);
+      } else {
+        // It may leave to the other what has a sign, nothing else that is right.
+        REQUIRE((expected.error != DecimalError::none || text.find('-', 8) != std::string::npos));
+      }
+    }
+  }
+}
+
+TEST_CASE("decimal: the way for short numbers ends at 8 bytes and 6 decimals") {
+  const auto parsed = [](std::string_view text) {
+    const auto padded = "        " + std::string{text};
+    std::int64_t micros = -1;
+    return parse_short_decimal(padded.data() + padded.size(), text.size(), micros) ? micros : -1;
+  };
+  CHECK(parsed("99999999") == 99'999'999'000'000);
+  CHECK(parsed("1.123456") == 1'123'456);
+  CHECK(parsed(".1234567") == -1);
+  CHECK(parsed("123456789") == -1);
+  CHECK(parsed("0000000000000001") == -1);
+  CHECK(parsed("1.12345.") == -1);
+}
