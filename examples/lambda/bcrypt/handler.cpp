@@ -23,7 +23,7 @@ std::int64_t resident_kb() {
 
 }  // namespace
 
-asio::awaitable<nlohmann::json> handle(Event event, Context /*context*/,
+asio::awaitable<nlohmann::json> handle(Event event, Context context,
                                        millrace::ComputePool<>& pool) {
   using std::chrono::steady_clock;
   const auto request = parse_request(event, pool.num_threads());
@@ -32,6 +32,7 @@ asio::awaitable<nlohmann::json> handle(Event event, Context /*context*/,
   const auto batch = co_await hash_batch(request.count, request.mode, std::move(hash_item), pool);
   const auto ms =
       std::chrono::round<std::chrono::milliseconds>(steady_clock::now() - start).count();
+  context.report({{"items", batch.hashes.size()}});
   const double average = static_cast<double>(ms) / static_cast<double>(request.count);
   co_return nlohmann::json{{"processed", batch.hashes.size()},
                            {"duration_ms", ms},

@@ -62,6 +62,7 @@ asio::awaitable<nlohmann::json> handle(Event event, Context context,
   // Named because g++ 12 destroys an aggregate's members twice if it is a temporary here.
   EtlJob job{request.input, context.request_id, request.on_bad_row};
   const auto report = co_await run_etl(storage, *sink, std::move(job), pool);
+  context.report({{"items", report.rows + report.bad_rows}});
   co_return nlohmann::json{{"request_id", context.request_id},
                            {"rows", report.rows},
                            {"groups", report.groups},

@@ -1,5 +1,6 @@
 #include "csv_transform/handler.hpp"
 
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -35,8 +36,10 @@ asio::awaitable<nlohmann::json> Handler::operator()(Event event, Context context
                                                     millrace::ComputePool<>& pool) {
   const auto request = parse_request(event, environment_);
   auto results = nlohmann::json::array();
+  std::uint64_t rows = 0;
   for (const auto& job : request.jobs) {
     const auto report = co_await run_transform(*source_, *sink_, job, pool);
+    rows += report.rows + report.bad_rows;
     results.push_back({{"request_id", context.request_id},
                        {"input", job.input},
                        {"output", job.output},
@@ -55,6 +58,7 @@ asio::awaitable<nlohmann::json> Handler::operator()(Event event, Context context
                                   {"badRows", report.bad_rows},
                                   {"computeMs", report.compute_ms}});
   }
+  context.report({{"items", rows}});
   if (!request.is_notification) co_return std::move(results.front());
   co_return nlohmann::json{{"results", std::move(results)}};
 }

@@ -1,5 +1,6 @@
 #include "image_filter/handler.hpp"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -16,8 +17,10 @@ asio::awaitable<nlohmann::json> Handler::operator()(Event event, Context context
                                                     millrace::ComputePool<>& pool) {
   const auto request = parse_request(event, environment_);
   auto results = nlohmann::json::array();
+  std::uint64_t pixels = 0;
   for (const auto& job : request.jobs) {
     const auto report = co_await run_filter(*source_, *sink_, job, pool);
+    pixels += std::uint64_t{report.width} * report.height;
     results.push_back({{"request_id", context.request_id},
                        {"input", job.input},
                        {"output", job.output},
@@ -39,6 +42,7 @@ asio::awaitable<nlohmann::json> Handler::operator()(Event event, Context context
                                 {"filterMs", report.filter_ms},
                                 {"encodeMs", report.encode_ms}});
   }
+  context.report({{"items", pixels}});
   if (!request.is_notification) co_return std::move(results.front());
   co_return nlohmann::json{{"results", std::move(results)}};
 }

@@ -21,7 +21,7 @@ nlohmann::json to_json(const Report& report) {
 
 }  // namespace
 
-asio::awaitable<nlohmann::json> handle(Event event, Context /*context*/,
+asio::awaitable<nlohmann::json> handle(Event event, Context context,
                                        millrace::ComputePool<>& pool) {
   // Named because g++ 12 destroys the captures of a temporary in a co_await expression twice. The
   // event goes along, so that a worker frees it.
@@ -29,7 +29,9 @@ asio::awaitable<nlohmann::json> handle(Event event, Context /*context*/,
     const auto request = parse_request(event);
     return to_json(compute(request.points, request.algorithm, stop));
   };
-  co_return co_await pool.install(std::move(work));
+  auto reply = co_await pool.install(std::move(work));
+  context.report({{"items", reply["stats"]["count"]}});
+  co_return reply;
 }
 
 }  // namespace lambda::statistics

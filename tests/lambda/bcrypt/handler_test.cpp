@@ -6,6 +6,7 @@
 #include <string>
 
 #include "lambda/support/files.hpp"
+#include "lambda/support/reported.hpp"
 #include "support/catch.hpp"
 
 using nlohmann::json;
@@ -39,6 +40,14 @@ TEST_CASE("bcrypt handler: the reply has every field that was promised") {
   CHECK(reply["memory_used_kb"] > 1000);
   CHECK(reply["memory_used_kb"] < 1'000'000);
   CHECK((reply["threads_used"] == 1 || reply["threads_used"] == 2));
+}
+
+TEST_CASE("bcrypt handler: the report counts the hashes") {
+  millrace::ComputePool<> pool{millrace::ComputeConfig{.threads = 1}};
+  const auto context = test::reporting_context();
+  static_cast<void>(
+      test::run(lambda::bcrypt::handle({{"count", 2}, {"mode", "auto"}}, context, pool)));
+  CHECK(*context.report_fields == json{{"items", 2}});
 }
 
 TEST_CASE("bcrypt handler: the mode in the reply is the one that was used") {

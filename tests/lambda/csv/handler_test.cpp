@@ -10,6 +10,7 @@
 #include "csv_etl/aggregate.hpp"
 #include "data/medical_records.hpp"
 #include "lambda/support/files.hpp"
+#include "lambda/support/reported.hpp"
 #include "lambda/support/scripted_server.hpp"
 #include "runtime/error.hpp"
 #include "support/catch.hpp"
@@ -65,6 +66,17 @@ TEST_CASE("handler: the reply has every field that was promised") {
   for (const auto* phase : {"read_ms", "compute_ms", "write_ms"}) CHECK(reply[phase] >= 0.0);
   // The reply goes out as JSON, which must be UTF-8 although the file wasn't.
   CHECK_NOTHROW(reply.dump());
+}
+
+TEST_CASE("handler: the report counts the rows, bad ones too") {
+  const test::TemporaryDirectory directory;
+  const auto csv = directory.write(
+      "in.csv", "Hospital,Diagnosis,Treatment,Recovery Time\nM,F,a,1\nM,F,a,x\nM,F,a,2\n");
+  millrace::ComputePool<> pool{millrace::ComputeConfig{.threads = 1}};
+  const auto context = test::reporting_context();
+  static_cast<void>(test::run(
+      csv_etl::handle({{"input", csv}, {"output", directory.file("out.sqlite")}}, context, pool)));
+  CHECK(*context.report_fields == json{{"items", 3}});
 }
 
 TEST_CASE("handler: a missing file and a bad event are errors, and the next invocation works") {

@@ -9,6 +9,7 @@
 
 #include "io/error.hpp"
 #include "lambda/support/files.hpp"
+#include "lambda/support/reported.hpp"
 #include "runtime/error.hpp"
 #include "support/catch.hpp"
 
@@ -49,10 +50,11 @@ struct Bench {
         return std::string{name} == "CSV_TRANSFORM_OUTPUT_BUCKET" ? "out" : nullptr;
       }};
 
+  Context reported;
+
   json invoke(const json& event) {
-    Context context;
-    context.request_id = "request-1";
-    return test::run(handler(event, context, pool));
+    reported = test::reporting_context();
+    return test::run(handler(event, reported, pool));
   }
 
   std::string error(const json& event) {
@@ -89,6 +91,7 @@ TEST_CASE("handler: the reply has every field that was promised") {
   CHECK(reply["workers"] == 2);
   CHECK(reply["output_bytes"] == bench.objects.bytes["s3://out/b.csv"].size());
   CHECK(bench.objects.content_types["s3://out/b.csv"] == "text/csv; charset=utf-8");
+  CHECK(*bench.reported.report_fields == json{{"items", 3}});
   CHECK(bench.objects.threads == std::set{std::this_thread::get_id()});
   // The reply goes out as JSON, which must be UTF-8 although the file wasn't.
   CHECK_NOTHROW(reply.dump());

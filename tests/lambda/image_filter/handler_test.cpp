@@ -16,6 +16,7 @@
 #include "image_filter/png.hpp"
 #include "io/error.hpp"
 #include "lambda/image_filter/support.hpp"
+#include "lambda/support/reported.hpp"
 #include "support/catch.hpp"
 
 using namespace lambda;
@@ -60,10 +61,11 @@ struct Bench {
                                 test::environment({{"IMAGE_FILTER_OUTPUT_BUCKET", "out"},
                                                    {"IMAGE_FILTER_FILTER", "invert"}})};
 
+  Context reported;
+
   json invoke(const json& event) {
-    Context context;
-    context.request_id = "request-1";
-    return test::run(handler(event, context, pool));
+    reported = test::reporting_context();
+    return test::run(handler(event, reported, pool));
   }
 
   std::string error(const json& event) {
@@ -104,6 +106,7 @@ TEST_CASE("handler: the reply has every field that was promised") {
   CHECK(reply["input_bytes"] == bench.objects.bytes["s3://in/a.png"].size());
   CHECK(reply["output_bytes"] == bench.objects.bytes["s3://out/b.png"].size());
   CHECK(bench.objects.content_types["s3://out/b.png"] == "image/png");
+  CHECK(*bench.reported.report_fields == json{{"items", 12}});
   CHECK(bench.objects.threads == std::set{std::this_thread::get_id()});
 }
 

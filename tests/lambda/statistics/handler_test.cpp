@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "lambda/support/files.hpp"
+#include "lambda/support/reported.hpp"
 #include "runtime/runtime.hpp"
 #include "support/catch.hpp"
 
@@ -68,6 +69,14 @@ TEST_CASE("statistics handler: the reply is as promised") {
                        {{"count", 3},
                         {"mean", reply["stats"]["mean"]},
                         {"std_dev", reply["stats"]["std_dev"]}}}});
+}
+
+TEST_CASE("statistics handler: the report counts the points") {
+  millrace::ComputePool<> pool{millrace::ComputeConfig{.threads = 1}};
+  const auto context = test::reporting_context();
+  static_cast<void>(
+      test::run(lambda::statistics::handle(random_event(1, "standard", 7, 3), context, pool)));
+  CHECK(*context.report_fields == json{{"items", 7}});
 }
 
 TEST_CASE("statistics handler: the independent calculation agrees on random points") {
