@@ -36,7 +36,8 @@ class Failed(Exception):
 class Rival:
     def __init__(self, name, command, directory=None, **environment):
         self.name = name
-        self.errors = open(os.path.join(BUILD, "csv-" + name.replace(" ", "-") + ".log"), "w+",
+        self.errors = open(os.path.join(BUILD, "rival-" + name.translate(str.maketrans(" /", "--"))
+                                        + ".log"), "w+",
                            encoding="utf-8")
         self.process = subprocess.Popen(command, cwd=directory, text=True, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=self.errors,
