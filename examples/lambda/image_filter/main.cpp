@@ -1,10 +1,14 @@
+#include <asio/any_io_executor.hpp>
+#include <millrace/compute_pool.hpp>
+
 #include "image_filter/handler.hpp"
-#include "io/file_sink.hpp"
-#include "io/file_source.hpp"
 #include "runtime/runtime.hpp"
+#include "storage/storage.hpp"
 
 int main() {
-  lambda::io::FileSource source;
-  lambda::io::FileSink sink;
-  return lambda::run(lambda::image_filter::Handler{source, sink});
+  const auto make = [](const asio::any_io_executor& executor, millrace::ComputePool<>&) {
+    lambda::Storage& storage = lambda::storage_of(executor);
+    return lambda::image_filter::Handler{storage, storage};
+  };
+  return lambda::run(make);
 }

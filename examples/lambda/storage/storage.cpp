@@ -8,12 +8,10 @@
 #include <utility>
 
 #include "aws/adapters.hpp"
-#include "aws/credentials.hpp"
-#include "aws/dynamodb_client.hpp"
-#include "http/http_client.hpp"
 #include "io/file_sink.hpp"
 #include "io/file_source.hpp"
 #include "io/location.hpp"
+#include "storage/storage_aws.hpp"
 
 namespace lambda {
 namespace {
@@ -40,19 +38,6 @@ class StorageService : public asio::execution_context::service {
 };
 
 }  // namespace
-
-// The clients one by one: who reads from S3 and writes to a file needs no table's endpoint.
-struct Storage::Aws {
-  Aws(const asio::any_io_executor& executor, const aws::Environment& environment,
-      const aws::RetryOptions& retry)
-      : http(executor, aws::aws_http_config(environment)),
-        credentials(executor, environment, retry) {}
-
-  HttpClient http;
-  aws::CredentialsProvider credentials;
-  std::optional<aws::S3Client> s3;
-  std::optional<aws::DynamoDbClient> dynamodb;
-};
 
 Storage::Storage(asio::any_io_executor executor, aws::Environment environment,
                  aws::RetryOptions retry)
@@ -95,20 +80,6 @@ asio::awaitable<void> Storage::put(std::string location, std::string_view bytes,
   }
   io::FileSink sink;
   co_await sink.put(std::move(location), bytes, std::move(content_type));
-}
-
-std::unique_ptr<io::ItemSink> Storage::item_sink(const std::string& location,
-                                                 io::SqliteTable table) {
-  auto name = io::dynamodb_table(location);
-  if (!name) return std::make_unique<io::SqliteSink>(location, std::move(table));
-  Aws& clients = aws();
-  if (!clients.dynamodb) {
-    auto config = aws::ServiceConfig::from_environment(environment_, "DYNAMODB");
-    config.retry = retry_;
-    clients.dynamodb.emplace(clients.http, clients.credentials, std::move(config));
-  }
-  std::vector<std::string> key{table.columns.at(0).name, table.columns.at(1).name};
-  return std::make_unique<aws::DynamoDbSink>(*clients.dynamodb, std::move(*name), std::move(key));
 }
 
 Storage& storage_of(const asio::any_io_executor& executor) {

@@ -5,8 +5,8 @@ usage: fault_proxy.py --upstream URL [--faults SPECIFICATION] [--seed N]
 
 Prints {"endpoint": "http://127.0.0.1:PORT"}; see lifetime.py for how it ends. Host and all other
 headers go through as they are, so that a signature made for this endpoint holds at the upstream
-server as well. On SIGUSR1 and at the end it prints a line of what it did: {"requests", "passed",
-"upstream_failures", "faults": {KIND: COUNT}}.
+server as well. On SIGUSR1 and at the end it prints a line of what it did: {"connections", "requests",
+"passed", "upstream_failures", "faults": {KIND: COUNT}}.
 """
 
 import argparse
@@ -118,7 +118,9 @@ class Proxy:
     def __init__(self, upstream, chooser):
         self.upstream = upstream
         self.chooser = chooser
-        self.counts = {"requests": 0, "passed": 0, "upstream_failures": 0, "faults": {}}
+        self.counts = {
+            "connections": 0, "requests": 0, "passed": 0, "upstream_failures": 0, "faults": {},
+        }  # fmt: skip
         self.remembered = {}
 
     def report(self):
@@ -128,6 +130,7 @@ class Proxy:
         self.counts["faults"][kind] = self.counts["faults"].get(kind, 0) + 1
 
     async def serve(self, reader, writer):
+        self.counts["connections"] += 1
         client = Client(reader, writer)
         upstream = Upstream(*self.upstream)
         try:

@@ -157,7 +157,7 @@ class FaultProxyTest(unittest.TestCase):
         self.assertEqual((response.headers["Content-Length"], answer), ("100", b""))
         response, answer = self.ask(path="/100", headers={"Range": "bytes=0-99"}, connection=connection)
         self.assertEqual((response.status, len(answer)), (206, 100))
-        counts = {"requests": 6, "passed": 6, "upstream_failures": 0, "faults": {}}
+        counts = {"connections": 1, "requests": 6, "passed": 6, "upstream_failures": 0, "faults": {}}
         self.assertEqual(self.counts(), counts)
 
     def test_keeps_the_connection(self):
