@@ -162,6 +162,16 @@ asio::awaitable<Credentials> CredentialsProvider::get() {
   co_return *kept_;
 }
 
+bool CredentialsProvider::expired(const Credentials& credentials) {
+  if (from_environment()) return false;
+  // Of several requests that were refused the first has them fetched for all.
+  if (kept_ && kept_->access_key_id == credentials.access_key_id &&
+      kept_->session_token == credentials.session_token) {
+    kept_.reset();
+  }
+  return true;
+}
+
 asio::awaitable<void> CredentialsProvider::refresh() {
   fetching_ = true;
   failure_ = nullptr;

@@ -37,6 +37,11 @@ class CredentialsProvider {
   /// that is cancelled while others wait for its fetching leaves it to the next.
   [[nodiscard]] asio::awaitable<Credentials> get();
 
+  /// A service says that these have expired, whatever their `expiration` is: if they are those that
+  /// are kept, the next `get` fetches others. Whether `get` can have others at all; the
+  /// environment's stay the same.
+  [[nodiscard]] bool expired(const Credentials& credentials);
+
  private:
   struct ContainerEndpoint {
     std::string url;

@@ -15,15 +15,23 @@ std::string as_text(const Digest& digest, unsigned size) {
   return {digest.begin(), digest.begin() + size};
 }
 
+std::string digest_of(std::string_view bytes, const EVP_MD* kind, const char* name) {
+  Digest digest{};
+  unsigned size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, kind, nullptr) != 1) {
+    throw std::runtime_error(std::string{"OpenSSL can't calculate "} + name);
+  }
+  return as_text(digest, size);
+}
+
 }  // namespace
 
 std::string sha256(std::string_view bytes) {
-  Digest digest{};
-  unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
-    throw std::runtime_error("OpenSSL can't calculate SHA-256");
-  }
-  return as_text(digest, size);
+  return digest_of(bytes, EVP_sha256(), "SHA-256");
+}
+
+std::string md5(std::string_view bytes) {
+  return digest_of(bytes, EVP_md5(), "MD5");
 }
 
 std::string hmac_sha256(std::string_view key, std::string_view bytes) {

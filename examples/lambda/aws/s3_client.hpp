@@ -1,11 +1,13 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "aws/service_client.hpp"
 #include "io/bytes.hpp"
@@ -62,7 +64,9 @@ class S3Client {
 
   /// Writes an object, all of it or nothing; in parts, several at a time, if it is large. A failed
   /// or cancelled upload in parts is aborted, so that nothing of it is kept (and billed); that has
-  /// one try of five seconds.
+  /// one try of five seconds, after a cancellation, which may be shortly before a deadline, of
+  /// 100 ms. If the answer to the completion gets lost and S3 knows the upload no more, the
+  /// object's size and ETag tell whether all is well.
   ///
   /// **Lifetime**: the bytes must be there until it completes.
   [[nodiscard]] asio::awaitable<void> put(io::S3Object object, std::string_view bytes,
@@ -89,7 +93,13 @@ class S3Client {
                                                    std::string_view bytes,
                                                    const std::string& upload_id);
   [[nodiscard]] asio::awaitable<void> abort_upload(const io::S3Object& object,
-                                                   const std::string& upload_id);
+                                                   const std::string& upload_id,
+                                                   std::chrono::milliseconds timeout);
+  [[nodiscard]] asio::awaitable<void> complete_upload(const io::S3Object& object, std::size_t size,
+                                                      const std::string& upload_id,
+                                                      const std::vector<std::string>& etags);
+  [[nodiscard]] asio::awaitable<bool> holds(const io::S3Object& object, std::size_t size,
+                                            const std::string& etag);
 
   ServiceClient service_;
   S3Options options_;

@@ -66,8 +66,8 @@ ServiceClient ServiceClient::with(ServiceConfig config) const {
   return other;
 }
 
-asio::awaitable<Answer> ServiceClient::attempt(const ApiRequest& request) {
-  const Credentials credentials = co_await credentials_.get();
+asio::awaitable<Answer> ServiceClient::attempt(const ApiRequest& request,
+                                               const Credentials& credentials) {
   UnsignedRequest to_sign{request.method,
                           request.endpoint.host,
                           path_encoded(request.path),
@@ -107,15 +107,21 @@ bool ServiceClient::correct_clock(const HttpResponse& response) {
 asio::awaitable<Answer> ServiceClient::send(const ApiRequest& request, std::string subject) {
   Retry retry(config_.retry);
   bool clock_corrected = false;
+  bool credentials_refreshed = false;
   for (;;) {
     std::string problem;
     std::string wait;
     try {
-      Answer answer = co_await attempt(request);
+      const Credentials credentials = co_await credentials_.get();
+      Answer answer = co_await attempt(request, credentials);
       if (answer.error) {
         const Remedy remedy = remedy_for(*answer.error);
         if (remedy == Remedy::correct_clock && !std::exchange(clock_corrected, true) &&
             correct_clock(answer.response)) {
+          continue;
+        }
+        if (remedy == Remedy::refresh_credentials && !std::exchange(credentials_refreshed, true) &&
+            credentials_.expired(credentials)) {
           continue;
         }
         if (remedy != Remedy::retry) co_return answer;

@@ -69,7 +69,8 @@ class ServiceClient {
 
   /// Sends a request until it is answered: dropped, stalled and refused connections, 429, 500, 502,
   /// 503, 504, throttling and a flawed answer are tried again after a back-off, and a signature
-  /// that was refused because our clock is wrong once, with the service's time.
+  /// that was refused because our clock is wrong once, with the service's time; so is one with
+  /// credentials that have expired, with new ones.
   ///
   /// **Completes**: with the answer, or the refusal that no further try can help; throws io::Error
   /// that begins with `subject` if there was no answer or the tries are used up.
@@ -84,7 +85,8 @@ class ServiceClient {
   [[nodiscard]] ServiceClient with(ServiceConfig config) const;
 
  private:
-  [[nodiscard]] asio::awaitable<Answer> attempt(const ApiRequest& request);
+  [[nodiscard]] asio::awaitable<Answer> attempt(const ApiRequest& request,
+                                                const Credentials& credentials);
   [[nodiscard]] bool correct_clock(const HttpResponse& response);
 
   HttpClient& http_;

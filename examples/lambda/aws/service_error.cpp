@@ -39,6 +39,9 @@ constexpr std::array<std::string_view, 6> perhaps_the_clock{
     "AuthFailure",        "InvalidSignatureException", "RequestExpired",
     "RequestInTheFuture", "RequestTimeTooSkewed",      "SignatureDoesNotMatch"};
 
+constexpr std::array<std::string_view, 3> expired_credentials{
+    "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"};
+
 template <std::size_t N>
 bool holds(const std::array<std::string_view, N>& codes, std::string_view code) {
   return std::find(codes.begin(), codes.end(), code) != codes.end();
@@ -103,6 +106,7 @@ std::optional<ServiceError> json_error(const HttpResponse& response) {
 Remedy remedy_for(const ServiceError& error) {
   if (holds(worth_another_try, error.code)) return Remedy::retry;
   if (holds(perhaps_the_clock, error.code)) return Remedy::correct_clock;
+  if (holds(expired_credentials, error.code)) return Remedy::refresh_credentials;
   constexpr std::array<int, 5> statuses{429, 500, 502, 503, 504};
   const bool retry = std::find(statuses.begin(), statuses.end(), error.status) != statuses.end();
   return retry ? Remedy::retry : Remedy::none;

@@ -27,8 +27,9 @@ struct ServiceError {
 /// What may help against an error.
 enum class Remedy {
   none,
-  retry,         ///< Another try, later: overload, or a failure inside of the service.
-  correct_clock  ///< Another try with the service's time, if ours is wrong.
+  retry,               ///< Another try, later: overload, or a failure inside of the service.
+  correct_clock,       ///< Another try with the service's time, if ours is wrong.
+  refresh_credentials  ///< Another try with new credentials, if there are any.
 };
 
 [[nodiscard]] Remedy remedy_for(const ServiceError& error);

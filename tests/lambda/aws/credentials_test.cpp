@@ -5,6 +5,7 @@
 #include <asio/error.hpp>
 #include <asio/experimental/awaitable_operators.hpp>
 
+#include "aws/service_client.hpp"
 #include "bench.hpp"
 #include "lambda/support/files.hpp"
 #include "support/catch.hpp"
@@ -193,4 +194,43 @@ TEST_CASE("credentials: plain http goes to no stranger") {
                      {"AWS_CONTAINER_AUTHORIZATION_TOKEN", "a\nb"}};
   CHECK(bench.error_of(bench.credentials.get()) ==
         "AWS_CONTAINER_AUTHORIZATION_TOKEN or its file holds a control character");
+}
+
+TEST_CASE("credentials: what a service says has expired is fetched anew, once per request") {
+  Container bench({granted("one"), granted("two"), granted("three")});
+  ScriptedServer service({s3_refusal(400, "ExpiredToken"), reply(200), reply(200),
+                          s3_refusal(400, "ExpiredToken"), s3_refusal(400, "ExpiredToken")});
+  ServiceClient client(bench.http, bench.credentials, "s3", bench.config(service), &s3_error);
+  ApiRequest get;
+  get.method = "GET";
+  get.endpoint = parse_endpoint(service.url(""), "the server");
+  get.path = "/b/k";
+  CHECK_FALSE(bench.run(client.send(get, "s3://b/k")).error);
+  CHECK_FALSE(bench.run(client.send(get, "s3://b/k")).error);
+  const auto answer = bench.run(client.send(get, "s3://b/k"));
+  REQUIRE(answer.error);
+  CHECK(answer.error->code == "ExpiredToken");
+  std::vector<std::string> ids;
+  for (const auto& request : service.requests()) {
+    const auto text = request.headers.get("Authorization");
+    const auto begin = text.find("Credential=") + 11;
+    ids.emplace_back(text.substr(begin, text.find('/') - begin));
+  }
+  CHECK(ids == std::vector<std::string>{"one", "two", "two", "two", "three"});
+  CHECK(bench.waits.empty());
+}
+
+TEST_CASE("credentials: of several requests that were refused one has new ones fetched") {
+  Container bench({granted("one"), granted("two")});
+  const auto first = bench.run(bench.credentials.get());
+  CHECK(bench.credentials.expired(first));
+  CHECK(bench.id() == "two");
+  CHECK(bench.credentials.expired(first));
+  CHECK(bench.id() == "two");
+  CHECK(bench.server.requests().size() == 2);
+}
+
+TEST_CASE("credentials: the environment has no others") {
+  AwsBench bench;
+  CHECK_FALSE(bench.credentials.expired(bench.run(bench.credentials.get())));
 }

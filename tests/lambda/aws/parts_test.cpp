@@ -155,6 +155,8 @@ TEST_CASE("service error: what another try may help") {
   for (const auto* code : {"RequestTimeTooSkewed", "InvalidSignatureException"}) {
     CHECK(remedy_for({403, code, ""}) == Remedy::correct_clock);
   }
+  CHECK(remedy_for({400, "ExpiredToken", ""}) == Remedy::refresh_credentials);
+  CHECK(remedy_for({400, "ExpiredTokenException", ""}) == Remedy::refresh_credentials);
   CHECK(remedy_for({400, "ValidationException", ""}) == Remedy::none);
   CHECK(remedy_for({403, "AccessDenied", ""}) == Remedy::none);
 }

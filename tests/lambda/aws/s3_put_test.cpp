@@ -218,3 +218,49 @@ TEST_CASE("s3 put: refusals name the object") {
   CHECK(bench.error("x") == "s3://b/k: 404 NoSuchBucket: No such.");
   CHECK(bench.error(std::string(2500, 'x')) == "s3://b/k: 404 NoSuchBucket: No such.");
 }
+
+namespace {
+
+// Of 1000, 1000 and 500 times 'x', and of the object that is made of them; from Python's hashlib.
+constexpr auto etag_of_1000 = "\"398533d48111e9f664b1f64cb10c4b63\"";
+constexpr auto etag_of_500 = "\"86c489dfa7e78a487a06b1860805b086\"";
+constexpr auto etag_of_all = "\"5e8459717bd6763dfe94d85b98576edc-3\"";
+
+// An upload whose completion is done, but nobody hears of it; then HEAD is answered by `head`.
+Bench::Spoil lost_completion(Step head) {
+  return [head = std::move(head)](const Received& request, int nth) -> std::optional<Step> {
+    if (request.method == "PUT") {
+      const bool last = request.target.find("partNumber=3&") != std::string::npos;
+      return reply(200, {{"ETag", last ? etag_of_500 : etag_of_1000}});
+    }
+    if (request.method == "HEAD") return head;
+    if (request.method == "POST" && !request.target.ends_with("uploads=")) {
+      return nth == 1 ? raw("", Step::Then::reset) : s3_refusal(404, "NoSuchUpload", "Gone.");
+    }
+    return std::nullopt;
+  };
+}
+
+Step head_of(int size, const std::string& etag) {
+  return raw("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) + "\r\nETag: " + etag +
+             "\r\n\r\n");
+}
+
+}  // namespace
+
+TEST_CASE("s3 put: a completion whose answer got lost is one if the object is there") {
+  Bench bench(lost_completion(head_of(2500, etag_of_all)));
+  bench.put(std::string(2500, 'x'));
+  CHECK(bench.with_method("HEAD").at(0).target == "/b/k");
+  CHECK(bench.with_method("DELETE").empty());
+}
+
+TEST_CASE("s3 put: a completion whose answer got lost is an error if the object is another") {
+  for (const Step& head :
+       {head_of(2500, "\"398533d48111e9f664b1f64cb10c4b63-3\""), head_of(2400, etag_of_all),
+        raw("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")}) {
+    Bench bench(lost_completion(head));
+    CHECK(bench.error(std::string(2500, 'x')) == "s3://b/k: 404 NoSuchUpload: Gone.");
+    CHECK(bench.with_method("HEAD").size() == 1);
+  }
+}
