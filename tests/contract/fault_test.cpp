@@ -62,18 +62,26 @@ namespace {
 
 namespace fault {
 
-enum class where { anywhere, this_thread, new_in_this_thread };
+// A worker counts once it has run a job. oneTBB starts another one when those that there are have
+// not gone to sleep yet, which takes them long where the machine is busy, and ends the process if
+// that one has no memory to begin with.
+enum class where { anywhere, here_and_workers, this_thread, new_in_this_thread };
 
 // No std::atomic, whose members would be instrumented: malloc is called before a sanitizer's
 // runtime is there.
 long left = 0;  // how many allocations there still are until the one that fails; 0: none will
 bool anywhere = false;
+bool in_workers = false;
 bool new_only = false;  // not what is asked of malloc itself, by C and by oneTBB
 constinit thread_local bool in_this_thread = false;
+constinit thread_local bool in_known_worker = false;  // one that has run a job before
 
 [[nodiscard]] MILLRACE_TEST_PLAIN bool hits() noexcept {
   long seen = __atomic_load_n(&left, __ATOMIC_RELAXED);
-  if (seen == 0 || !(in_this_thread || __atomic_load_n(&anywhere, __ATOMIC_RELAXED))) return false;
+  if (seen == 0) return false;
+  const bool here = in_this_thread || __atomic_load_n(&anywhere, __ATOMIC_RELAXED) ||
+                    (in_known_worker && __atomic_load_n(&in_workers, __ATOMIC_RELAXED));
+  if (!here) return false;
   while (seen > 0) {
     if (__atomic_compare_exchange_n(&left, &seen, seen - 1, false, __ATOMIC_SEQ_CST,
                                     __ATOMIC_RELAXED)) {
@@ -92,6 +100,7 @@ constinit thread_local bool in_this_thread = false;
 void arm(long nth, where place) noexcept {
   in_this_thread = true;
   __atomic_store_n(&anywhere, place == where::anywhere, __ATOMIC_RELAXED);
+  __atomic_store_n(&in_workers, place == where::here_and_workers, __ATOMIC_RELAXED);
   __atomic_store_n(&new_only, place == where::new_in_this_thread, __ATOMIC_RELAXED);
   __atomic_store_n(&left, nth, __ATOMIC_SEQ_CST);
 }
@@ -348,7 +357,12 @@ class ThreadsMadeBefore {
   ThreadsMadeBefore() {
     std::latch all_there(workers);
     for (int i = 0; i < workers; ++i) {
-      pool_.execute([&] { all_there.arrive_and_wait(); }, [](std::exception_ptr) {});
+      pool_.execute(
+          [&] {
+            fault::in_known_worker = true;
+            all_there.arrive_and_wait();
+          },
+          [](std::exception_ptr) {});
     }
     pool_.async_drain(asio::use_future).get();
     use_this_thread();
@@ -369,8 +383,10 @@ class ThreadsMadeBefore {
 #if defined(__SANITIZE_ADDRESS__)
 // The sanitizer allocates for each thread that begins, and ends the program if it can't.
 constexpr where where_a_thread_begins = where::this_thread;
+constexpr where where_the_timer_expires = where::this_thread;
 #else
-constexpr where where_a_thread_begins = where::anywhere;
+constexpr where where_a_thread_begins = where::here_and_workers;
+constexpr where where_the_timer_expires = where::anywhere;  // it calls no worker
 #endif
 
 // What is tried again and again.
@@ -379,8 +395,8 @@ struct Scenario {
 
   step start;  // begins one operation; memory fails from here on
   step before = [](const Try&) {};
-  step after = [](const Try&) {};  // then the context runs
-  where place = where::anywhere;   // this_thread: memory fails in `start` only
+  step after = [](const Try&) {};         // then the context runs
+  where place = where::here_and_workers;  // this_thread: memory fails in `start` only
   ComputeConfig config{.threads = 1, .idle_spin = {}};
   std::error_code usual{};
 };
@@ -411,11 +427,15 @@ Outcome try_once(ThreadsMadeBefore& threads, long nth, const Scenario& scenario)
       if (scenario.place == where::this_thread) outcome.injected = fault::disarm();
       scenario.after(one);
       context.run();
-      if (scenario.place == where::anywhere) outcome.injected = fault::disarm();
+      if (scenario.place != where::this_thread) outcome.injected = fault::disarm();
     }
     pool.async_drain(asio::use_future).get();
     // With a deadline, so that the timer looks at what else it still has.
-    outcome.pool_works = pool.execute_sync(deadline_in(2h), [] { return 42; }) == 42;
+    const auto answer = [] {
+      fault::in_known_worker = true;
+      return 42;
+    };
+    outcome.pool_works = pool.execute_sync(deadline_in(2h), answer) == 42;
     pool.async_drain(asio::use_future).get();
     outcome.metrics = pool.metrics();
     outcome.live_memory = live_memory;
@@ -560,7 +580,7 @@ TEST_CASE("memory runs out while a queued operation expires [P17]") {
       .start =
           [](const Try& one) { one.pool.execute(deadline_in(0h), stoppable_job(), one.handler()); },
       .before = [](const Try& one) { one.worker.block(one.pool); },
-      .place = where_a_thread_begins,
+      .place = where_the_timer_expires,
       .usual = make_error_code(millrace::errc::deadline_exceeded)});
 }
 
@@ -660,7 +680,7 @@ TEST_CASE("memory runs out in a coroutine: bad_alloc at execute or co_await [P44
           context,
           [&]() -> asio::awaitable<void> {
             auto f = job();
-            fault::arm(thrown + 1, where::anywhere);
+            fault::arm(thrown + 1, where::here_and_workers);
             try {
               co_await pool.execute(std::move(f));
             } catch (...) {
