@@ -32,8 +32,8 @@ std::uint64_t tries() {
   return stress::setting("MILLRACE_STRESS_TRIES", 50'000);
 }
 
-// The worker looks out for long enough to take the next job at about the time at which it comes. Not
-// for longer: where the two threads share a core, each try lasts until the worker has given up.
+// The worker looks out for long enough to take the next job at about the time at which it comes.
+// Not for longer: where the two threads share a core, each try lasts until the worker has given up.
 constexpr std::chrono::microseconds look_out(100);
 
 // A delay that hovers where the race is: it grows when this thread came too early and shrinks when
