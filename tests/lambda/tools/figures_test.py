@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Percentiles and prices of tools/lambda."""
 
+import contextlib
+import io
 import pathlib
 import sys
 import tempfile
@@ -96,17 +98,34 @@ class Lines(unittest.TestCase):
         self.assertEqual((report.duration_ms, report.memory_used_mb, report.init_ms), (1, None, None))
         self.assertIsNone(function.parse_report("START RequestId: a"))
 
+    # As the runtime writes it.
+    RUNTIME = (
+        '{"bytesIn":32,"bytesOut":145,"durationMs":460.5,"initDurationMs":1.471,"invocation":1,"items":8,'
+        '"itemsPerSecond":17.0,"level":"INFO","maxRssKb":13540,"message":"invocation","pool":{"active":0,"cancelled":0,'
+        '"completed":8,"failed":0,"pending":0,"queueWaitP50Ms":0.1,"queueWaitP99Ms":0.2,"runTimeP50Ms":57.1,'
+        '"runTimeP99Ms":58.2,"submitted":8},"requestId":"8f5-1","status":"success","timestamp":"t"}')
+
     def test_metrics_join_the_log_and_the_report(self):
         rows = metrics.collect([
-            "START RequestId: 8f5-1 Version: $LATEST",
-            '{"timestamp": "t", "level": "INFO", "message": "invocation", "requestId": "8f5-1", "durationMs": 460.5,'
-            ' "status": "success", "pool": {"completed": 3, "queueWait": {"p99": 5}}}',
+            "START RequestId: 8f5-1 Version: $LATEST", self.RUNTIME,
             '{"message": "input read", "requestId": "8f5-1", "ms": 3}',
             "{broken", '{"requestId": 5}', self.AWS,
         ])
-        self.assertEqual(rows, [{"requestId": "8f5-1", "durationMs": 460.5, "status": "success", "pool.completed": 3,
-                                 "pool.queueWait.p99": 5, "billedMs": 464, "maxMemoryMB": 21, "initMs": 25.5}])
-        self.assertEqual(metrics.columns(rows)[:3], ["requestId", "status", "durationMs"])
+        self.assertEqual(rows, [{
+            "requestId": "8f5-1", "status": "success", "durationMs": 460.5, "lambdaMs": 463.12, "billedMs": 464,
+            "invocation": 1, "initDurationMs": 1.471, "initMs": 25.5, "maxRssKb": 13540, "maxMemoryMB": 21, "bytesIn": 32,
+            "bytesOut": 145, "items": 8, "itemsPerSecond": 17.0, "pool.submitted": 8, "pool.completed": 8,
+            "pool.failed": 0, "pool.cancelled": 0, "pool.queueWaitP50Ms": 0.1, "pool.queueWaitP99Ms": 0.2,
+            "pool.runTimeP50Ms": 57.1, "pool.runTimeP99Ms": 58.2, "pool.active": 0, "pool.pending": 0}])
+        self.assertEqual(metrics.columns(rows), metrics.FIRST)
+        self.assertEqual(metrics.columns([{"rows": 5, "requestId": "a"}]), ["requestId", "rows"])
+
+    def test_metrics_of_lambda_alone(self):
+        rows = metrics.collect([self.AWS])
+        self.assertEqual((rows[0]["lambdaMs"], "durationMs" in rows[0]), (463.12, False))
+        with contextlib.redirect_stdout(io.StringIO()) as shown:
+            metrics.show(rows)
+        self.assertIn("P99 463.1", shown.getvalue())
 
 
 class Limits(unittest.TestCase):

@@ -18,7 +18,17 @@ Here it makes the invocations itself, of the bcrypt handler; --log reads a log i
 CLOUDWATCH = {  # metric: statistic and what its figures are
     "Invocations": "Sum", "Errors": "Sum", "Throttles": "Sum", "Duration": "Average", "ConcurrentExecutions": "Maximum",
 }
-FIRST = ["requestId", "status", "durationMs", "billedMs", "initMs", "maxMemoryMB"]
+# In this order, as far as they are there; then what a handler reports of its own.
+FIRST = ["requestId", "status", "durationMs", "lambdaMs", "billedMs", "invocation", "initDurationMs", "initMs",
+         "maxRssKb", "maxMemoryMB", "bytesIn", "bytesOut", "items", "itemsPerSecond", "pool.submitted", "pool.completed",
+         "pool.failed", "pool.cancelled", "pool.queueWaitP50Ms", "pool.queueWaitP99Ms", "pool.runTimeP50Ms",
+         "pool.runTimeP99Ms", "pool.active", "pool.pending"]
+# What a terminal's line has room for: field, heading, how it is shown.
+SHOWN = [("requestId", "request", lambda id: id[:8]), ("status", "status", str), ("durationMs", "ms", "{:.1f}".format),
+         ("lambdaMs", "Lambda's ms", "{:.1f}".format), ("billedMs", "billed", str),
+         ("maxRssKb", "MiB", lambda kib: f"{kib / 1024:.1f}"), ("bytesIn", "bytes in", str), ("bytesOut", "out", str),
+         ("pool.completed", "jobs", str), ("pool.failed", "failed", str),
+         ("pool.queueWaitP99Ms", "wait P99", "{:.2f}".format), ("pool.runTimeP99Ms", "run P99", "{:.1f}".format)]
 IGNORED = {"timestamp", "level", "message"}
 
 
@@ -50,8 +60,10 @@ def collect(lines: list[str]) -> list[dict]:
     for line in lines:
         if report := function.parse_report(line):
             row = rows.setdefault(report.request_id, {"requestId": report.request_id})
-            row |= {"billedMs": report.billed_ms, "maxMemoryMB": report.memory_used_mb, "initMs": report.init_ms}
-            row.setdefault("durationMs", report.duration_ms)
+            # Lambda's own clock, which stops when the reply arrives; the runtime's, durationMs, a moment
+            # later, when Lambda has said so.
+            row |= {"lambdaMs": report.duration_ms, "billedMs": report.billed_ms,
+                    "maxMemoryMB": report.memory_used_mb, "initMs": report.init_ms}
             continue
         start = line.find("{")
         try:
@@ -78,22 +90,15 @@ def cell(value) -> str:
 
 
 def show(rows: list[dict]) -> None:
-    """The columns that fit; the files have all of them."""
-    names = columns(rows)
-    shortened = [row | {"requestId": row["requestId"][:8]} for row in rows]
-    fitting, width = [], 0
-    for name in names:
-        width += 2 + max(len(name), *(len(cell(row.get(name))) for row in shortened))
-        if fitting and width > text.WIDTH - 2:
-            break
-        fitting.append(name)
+    """What matters most; the files have all columns."""
     most = 40
-    text.table(fitting, [[cell(row.get(name)) for name in fitting] for row in shortened[:most]])
+    shown = [column for column in SHOWN if any(column[0] in row for row in rows)]
+    text.table([heading for _, heading, _ in shown],
+               [[form(row[field]) if field in row else "-" for field, _, form in shown] for row in rows[:most]])
     if len(rows) > most:
         print(f"  ... and {len(rows) - most} more")
-    if len(fitting) < len(names):
-        print(f"  {text.DIM}in the files also: {', '.join(names[len(fitting):])}{text.PLAIN}")
-    times = [row["durationMs"] for row in rows if "durationMs" in row]
+    # A log that Lambda wrote alone, without the runtime's lines, has only Lambda's.
+    times = [row.get("durationMs", row.get("lambdaMs")) for row in rows]
     print(f"\n  {len(rows)} invocations; ms: mean {statistics.mean(times):.1f}, "
           + ", ".join(f"P{p} {figures.percentile(times, p):.1f}" for p in (50, 90, 95, 99)))
 
