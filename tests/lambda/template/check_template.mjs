@@ -4,7 +4,7 @@
 //
 // One line for each problem; status 1 if there is one.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -47,7 +47,7 @@ export function makeChecker(nodeModules) {
   const validate = load('asl-validator');
   const types = new ResourceTypes(load('@aws-cdk/aws-service-spec').loadAwsServiceSpecSync());
 
-  return ({ template: text, stateMachine, handlers }) => {
+  return ({ template: text, stateMachine, handlers, variables }) => {
     let template;
     try {
       template = parseTemplate(yaml, text);
@@ -61,20 +61,30 @@ export function makeChecker(nodeModules) {
     }
     for (const [name, resource] of Object.entries(template.Resources)) found.push(...types.check(name, resource));
     found.push(...new References(template, types).check());
-    found.push(...checkRules(template.Resources, handlers));
+    found.push(...checkRules(template.Resources, handlers, variables));
     const machine = Object.values(template.Resources).find((r) => r.Type === 'AWS::Serverless::StateMachine');
     found.push(...checkStateMachine(validate, stateMachine, machine?.Properties.DefinitionSubstitutions ?? {}));
     return [...new Set(found)];
   };
 }
 
+/** The environment variables that a handler's sources name. */
+function variablesOf(directory) {
+  const sources = readdirSync(directory).filter((name) => name.endsWith('.cpp'));
+  const text = sources.map((name) => readFileSync(path.join(directory, name), 'utf8')).join('\n');
+  return [...new Set([...text.matchAll(/"([A-Z]+(?:_[A-Z]+)+)"/g)].map(([, name]) => name))];
+}
+
 /** The files of the project that are checked together. */
 export function readProject(project) {
   const read = (name) => readFileSync(path.join(project, 'examples/lambda', name), 'utf8');
+  const handlers = read('package/handlers.txt').split('\n').filter((l) => l && !l.startsWith('#')).map((l) => l.split(' ')[0]);
+  const folder = (handler) => path.join(project, 'examples/lambda', handler.replaceAll('-', '_'));
   return {
     template: read('template.yaml'),
     stateMachine: read('statemachine.asl.json'),
-    handlers: read('package/handlers.txt').split('\n').filter((l) => l && !l.startsWith('#')).map((l) => l.split(' ')[0]),
+    handlers,
+    variables: Object.fromEntries(handlers.map((handler) => [handler, variablesOf(folder(handler))])),
   };
 }
 

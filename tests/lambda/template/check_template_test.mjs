@@ -74,6 +74,11 @@ test('a handler without function', () => {
 finds('a configuration that is missing', 'millrace-bench-arm64-3vcpu-4096mb', 'millrace-bench-arm64-3vcpu-4095mb', 'the benchmark lacks millrace-bench-arm64-3vcpu-4096mb');
 finds('a configuration of another size', 'MemorySize: 10240', 'MemorySize: 10239', 'the benchmark lacks');
 finds('seven workers', 'WORKER_COUNT: "4"', 'WORKER_COUNT: "7"', 'WORKER_COUNT is 7');
+finds('a variable that nobody reads', 'IMAGE_FILTER_FILTER:', 'IMAGE_FILTER_FILTERS:', "sets IMAGE_FILTER_FILTERS, which image-filter doesn't read");
+finds('a variable of another handler', 'IMAGE_FILTER_FILTER: grayscale', 'CSV_ETL_OUTPUT: grayscale', "sets CSV_ETL_OUTPUT, which image-filter doesn't read");
+finds('no table for the results', '          CSV_ETL_OUTPUT: !Sub "dynamodb://${ResultTable}"\n', '', "CsvEtlFunction: doesn't set CSV_ETL_OUTPUT");
+finds('no bucket for the images', '          IMAGE_FILTER_OUTPUT_BUCKET: !Ref OutputBucket\n', '', "ImageFilterFunction: doesn't set IMAGE_FILTER_OUTPUT_BUCKET");
+finds('no bucket for the tables', '          CSV_TRANSFORM_OUTPUT_BUCKET: !Ref OutputBucket\n', '', "CsvTransformFunction: doesn't set CSV_TRANSFORM_OUTPUT_BUCKET");
 finds('any action', 'Action: [s3:GetObject]', 'Action: ["*"]', 'allows *');
 finds('any action of a service', 'Action: [s3:GetObject]', 'Action: ["s3:*"]', 'allows s3:*');
 finds('any resource', '!Sub "${InputBucket.Arn}/records/*"', '"*"', 'allows s3:GetObject on *');

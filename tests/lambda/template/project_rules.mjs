@@ -25,6 +25,23 @@ function checkCode(resources, handlers) {
   return found;
 }
 
+/** No variable that its handler doesn't read, and the one that says where results of notifications go. */
+function checkVariables(resources, variables) {
+  const found = [];
+  for (const [name, { Properties: properties }] of Object.entries(resources).filter(([, r]) => isFunction(r))) {
+    const handler = /\/([\w-]+)\/bootstrap\.zip$/.exec(properties.CodeUri)?.[1];
+    const read = variables[handler] ?? [];
+    const set = Object.keys(properties.Environment?.Variables ?? {});
+    for (const variable of set.filter((v) => v !== 'WORKER_COUNT' && !read.includes(v))) {
+      found.push(`${name}: sets ${variable}, which ${handler} doesn't read`);
+    }
+    // By bucket where there is such a variable, else by location.
+    const wanted = read.find((v) => v.endsWith('_OUTPUT_BUCKET')) ?? read.find((v) => v.endsWith('_OUTPUT'));
+    if (wanted && !set.includes(wanted)) found.push(`${name}: doesn't set ${wanted}`);
+  }
+  return found;
+}
+
 /** The benchmark's configurations, and nothing else that says it is of the benchmark. */
 function checkBenchmark(resources) {
   const sizes = [[1, 1536], [2, 2048], [3, 4096], [4, 6144], [5, 8192], [6, 10240]];
@@ -58,7 +75,7 @@ function checkPermissions(resources) {
       }
       for (const resource of [statement.Resource ?? '*'].flat()) {
         const text = resource['Fn::Sub'] ?? resource;
-        if (typeof text === 'string' && !/^\$\{\w+Bucket\.Arn\}\/[\w-]+\/\*$/.test(text)) {
+        if (typeof text === 'string' && !/^\$\{\w+Bucket\.Arn\}\/(?:[\w-]+\/)+\*$/.test(text)) {
           found.push(`${name}: allows ${statement.Action} on ${text}`);
         }
       }
@@ -86,9 +103,10 @@ function checkBuckets(resources) {
   return found;
 }
 
-export function checkRules(resources, handlers) {
+export function checkRules(resources, handlers, variables) {
   return [
     ...checkCode(resources, handlers),
+    ...checkVariables(resources, variables),
     ...checkBenchmark(resources),
     ...checkPermissions(resources),
     ...checkBuckets(resources),
