@@ -1,58 +1,35 @@
 #!/usr/bin/env python3
 """Runs a bootstrap.zip as AWS would, and shows that it answers.
 
-usage: run_package.py x86_64|arm64 ZIP [LIBRARY_DIR]
+usage: run_package.py x86_64|arm64 .../HANDLER/bootstrap.zip [LIBRARY_DIR]
 
-x86_64: in a root directory of its own that holds nothing but the package and glibc (needs root, or
-unprivileged namespaces). arm64: under qemu, with the glibc of LIBRARY_DIR. A Runtime API of a few
-lines gives it one event that no handler accepts, and one reply is awaited: the response of echo, or
-any other handler's error.
+x86_64: in a root directory of its own that holds nothing but the package, glibc and the input (needs
+root, or unprivileged namespaces). arm64: under qemu, with the glibc of LIBRARY_DIR. A Runtime API of a
+few lines gives it a real event of HANDLER's, whose result is checked, and then one that no handler
+accepts. The CSV ETL gets its input from an S3 and writes to a DynamoDB that are HTTPS servers here, with
+a certificate authority made for this run; a third event shows that it trusts no other.
+Needs openssl, and PIL for the image filter.
 """
-import http.server
-import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import zipfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from package_events import EVENTS  # noqa: E402
+from package_servers import RuntimeApi, aws_server, certificate  # noqa: E402
+
 GLIBC = ["ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "libresolv.so.2"]
-EVENT = {"neither": "input", "nor": "count"}
+NEITHER = {"neither": "input", "nor": "count"}
 TIMEOUT = 60
 
 
-class RuntimeApi(http.server.BaseHTTPRequestHandler):
-    """Gives one event, keeps what comes back, and lets the second poll wait."""
-    protocol_version = "HTTP/1.1"
-    polls = 0
-    reply: tuple[str, dict] | None = None
-    replied = threading.Event()
-
-    def do_GET(self):
-        RuntimeApi.polls += 1
-        if RuntimeApi.polls > 1:
-            RuntimeApi.replied.wait()
-            return
-        body = json.dumps(EVENT).encode()
-        self.send_response(200)
-        self.send_header("Lambda-Runtime-Aws-Request-Id", "one")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(202)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-        RuntimeApi.reply = self.path, json.loads(body)
-        RuntimeApi.replied.set()
-
-    def log_message(self, *arguments):
-        pass
+class Wrong(Exception):
+    """One line: what is wrong with the package."""
 
 
 def command(arch: str, root: pathlib.Path, libraries: str) -> list[str]:
@@ -67,36 +44,67 @@ def command(arch: str, root: pathlib.Path, libraries: str) -> list[str]:
     return [*user, "chroot", str(root), "/bootstrap"]
 
 
+def replies(program: list[str], environment: dict[str, str], events: list[dict]) -> list[tuple[str, dict]]:
+    """What a bootstrap says to each of the events: how the path ends, and the body."""
+    api = RuntimeApi(events)
+    environment = {"AWS_LAMBDA_RUNTIME_API": api.address, "WORKER_COUNT": "2", "PATH": os.environ["PATH"]} | environment
+    # Dies with this process, however that ends.
+    bootstrap = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *program], env=environment, stderr=subprocess.PIPE)
+    done = api.all_replied.wait(TIMEOUT)
+    bootstrap.kill()
+    log = bootstrap.communicate()[1].decode(errors="replace")
+    if not done:
+        raise Wrong(f"{len(api.replies)} of {len(events)} replies within {TIMEOUT} s; its log:\n{log}")
+    return api.replies
+
+
+def run(handler: str, program: list[str], root: pathlib.Path, inside: str) -> str:
+    """`inside` is what comes before a path of the root directory, as the program has it."""
+    case = EVENTS[handler](root, inside)
+    environment = {}
+    with tempfile.TemporaryDirectory() as keys:
+        authority = certificate(pathlib.Path(keys))
+        with aws_server(pathlib.Path(keys), case.objects) as aws:
+            if case.objects:
+                shutil.copy(authority, root / "authority.pem")
+                environment = {"AWS_ENDPOINT_URL": aws.url, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "key",
+                               "AWS_SECRET_ACCESS_KEY": "secret"}
+            trusting = environment | {"AWS_CA_BUNDLE": f"{inside}/authority.pem"}
+            (kind, body), (refusal, error) = replies(program, trusting, [case.event, NEITHER])
+            if kind != "response":
+                raise Wrong(f"replied to {case.event} with {body}")
+            if problem := case.problem(body, aws.items):
+                raise Wrong(f"{problem}: {body}")
+            if handler != "echo" and (refusal != "error" or not error.get("errorType", "").startswith("Function.")):
+                raise Wrong(f"replied to {NEITHER} with {error}")
+            if not case.objects:
+                return case.what
+            # SSL_CERT_FILE does, too; and without the authority nothing is sent.
+            (kind, body), = replies(program, environment | {"SSL_CERT_FILE": f"{inside}/authority.pem"}, [case.event])
+            if kind != "response":
+                raise Wrong(f"with SSL_CERT_FILE: {body}")
+            requests = aws.requests
+            (kind, body), = replies(program, environment, [case.event])
+            if kind != "error" or "certificate" not in body["errorMessage"] or aws.requests != requests:
+                raise Wrong(f"trusts a server that nobody vouches for: {body}")
+    return case.what
+
+
 def main() -> int:
     arch, archive = sys.argv[1:3]
     libraries = sys.argv[3] if len(sys.argv) > 3 else "/usr/aarch64-linux-gnu"
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), RuntimeApi)
-    server.daemon_threads = True
-    server.handle_error = lambda *_: None  # the bootstrap is killed while it waits for its second event
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as directory:
         root = pathlib.Path(directory)
         with zipfile.ZipFile(archive) as content:
             content.extractall(root)
             (root / "bootstrap").chmod(content.getinfo("bootstrap").external_attr >> 16)
-        environment = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}", "WORKER_COUNT": "2",
-                       "PATH": os.environ["PATH"]}
-        # Dies with this process, however that ends.
-        guarded = ["setpriv", "--pdeathsig", "KILL", *command(arch, root, libraries)]
-        bootstrap = subprocess.Popen(guarded, env=environment, stderr=subprocess.PIPE)
-        replied = RuntimeApi.replied.wait(TIMEOUT)
-        bootstrap.kill()
-        log = bootstrap.communicate()[1].decode(errors="replace")
-    if not replied:
-        print(f"{archive}: no reply within {TIMEOUT} s; its log:\n{log}")
-        return 1
-    path, body = RuntimeApi.reply
-    echoed = path.endswith("/invocation/one/response") and body == EVENT
-    refused = path.endswith("/invocation/one/error") and body.get("errorType", "").startswith("Function.")
-    if not echoed and not refused:
-        print(f"{archive}: replied to {path}: {body}")
-        return 1
-    print(f"{archive}: {'echoed the event' if echoed else body['errorMessage']}")
+        try:
+            inside = "" if arch == "x86_64" else str(root)
+            what = run(pathlib.Path(archive).resolve().parent.name, command(arch, root, libraries), root, inside)
+        except Wrong as problem:
+            print(f"{archive}: {problem}")
+            return 1
+    print(f"{archive}: {what}")
     return 0
 
 
