@@ -33,9 +33,9 @@ figure svg { width: 100%; min-width: 42rem; height: auto; display: block; }
 figcaption, .note { color: var(--soft); font-size: .9rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .86rem; }
-th, td { padding: .4rem .45rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th, td { padding: .4rem .4rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
-th:nth-child(2), td:nth-child(2) { text-align: left; }
+th:nth-child(2), td:nth-child(2) { text-align: left; white-space: normal; }
 tr.estimated td { color: var(--soft); font-style: italic; }
 td .tag { color: var(--good); font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .4rem 1.5rem; margin: 0; }
@@ -70,7 +70,7 @@ def table(workload: dict) -> str:
               "$ per million,<br>arm64", "$ per million,<br>x86_64"]
     lines = []
     for row in workload["rows"]:
-        tags = " and ".join(name for name, size in workload["choice"].items() if size == row["memory_mb"])
+        tags = ", ".join(name for name, size in workload["choice"].items() if size == row["memory_mb"])
         note = "estimated" if row["estimated"] else f'<span class="tag">{tags}</span>'
         cells = [number(row["memory_mb"], 0), note, number(row["vcpus"], 2), str(row["workers"]), number(row["ms"], 1),
                  number(row["least_ms"], 1), number(row["most_ms"], 1), number(row["init_ms"], 1),
