@@ -1,5 +1,5 @@
-// The bcrypt handler's hashing against the clock: a line with a count in, the hashes out. The handler
-// itself would not tell the hashes, which are to be checked.
+// The bcrypt handler's hashing against the clock: a line with a count in, the hashes out. The
+// handler itself would not tell the hashes, which are to be checked.
 #include "bcrypt/batch.hpp"
 #include "bcrypt/password_hash.hpp"
 #include "support/rival.hpp"

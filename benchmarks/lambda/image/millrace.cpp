@@ -1,5 +1,5 @@
-// The image filter's handler against the clock, file to file: a line that is its event in, its times
-// out. {"encode": PATH} encodes a picture by the handler's encoder and by libspng.
+// The image filter's handler against the clock, file to file: a line that is its event in, its
+// times out. {"encode": PATH} encodes a picture by the handler's encoder and by libspng.
 #include <spng.h>
 
 #include <algorithm>
@@ -29,8 +29,8 @@ void checked(int error) {
 
 // With the handler's level of compression and its filter, so that both do the same work.
 std::string encode_with_spng(const Image& image) {
-  const std::unique_ptr<spng_ctx, decltype(&spng_ctx_free)> context{
-      spng_ctx_new(SPNG_CTX_ENCODER), &spng_ctx_free};
+  const std::unique_ptr<spng_ctx, decltype(&spng_ctx_free)> context{spng_ctx_new(SPNG_CTX_ENCODER),
+                                                                    &spng_ctx_free};
   if (context == nullptr) throw std::bad_alloc{};
   constexpr std::uint8_t color_types[] = {
       SPNG_COLOR_TYPE_GRAYSCALE, SPNG_COLOR_TYPE_GRAYSCALE_ALPHA, SPNG_COLOR_TYPE_TRUECOLOR,

@@ -2,11 +2,11 @@
 //
 //   invocation-stub WARM_UP COUNT KIND BYTES PROGRAM [ARGUMENT...]
 //
-// Starts the program with AWS_LAMBDA_RUNTIME_API set, gives it an event of about BYTES bytes WARM_UP
-// and then COUNT times, and ends it. KIND is `records`, an array of small objects, or `text`, one
-// string. The program must echo the event. Prints one line of JSON: `invocation_us`, from the first
-// byte of the reply to /next to the last of the posted response, and `cycle_us`, from one reply to
-// /next to the following: one number for each but the first.
+// Starts the program with AWS_LAMBDA_RUNTIME_API set, gives it an event of about BYTES bytes
+// WARM_UP and then COUNT times, and ends it. KIND is `records`, an array of small objects, or
+// `text`, one string. The program must echo the event. Prints one line of JSON: `invocation_us`,
+// from the first byte of the reply to /next to the last of the posted response, and `cycle_us`,
+// from one reply to /next to the following: one number for each but the first.
 #include <signal.h>
 #include <spawn.h>
 #include <sys/prctl.h>
@@ -48,7 +48,8 @@ double us_between(Clock::time_point start, Clock::time_point end) {
   return std::chrono::duration<double, std::micro>(end - start).count();
 }
 
-// Printed without spaces, with sorted keys and no whole numbers among the others, so that whoever parses and prints it gets the same.
+// Printed without spaces, with sorted keys and no whole numbers among the others, so that whoever
+// parses and prints it gets the same.
 std::string event_of(std::string_view kind, std::size_t bytes) {
   if (kind == "text") return json{{"text", std::string(bytes - 11, 'x')}}.dump();
   constexpr std::size_t room = 50;  // for the last record and what is around them all
@@ -112,9 +113,10 @@ class Stub {
       } else {
         take_response(std::string_view{received}.substr(head, body), now);
         co_await asio::async_write(
-            socket, asio::buffer(std::string_view{"HTTP/1.1 202 Accepted\r\n"
-                                                  "Content-Type: application/json\r\n"
-                                                  "Content-Length: 0\r\n\r\n"}),
+            socket,
+            asio::buffer(std::string_view{"HTTP/1.1 202 Accepted\r\n"
+                                          "Content-Type: application/json\r\n"
+                                          "Content-Length: 0\r\n\r\n"}),
             asio::use_awaitable);
       }
       received.erase(0, head + body);
