@@ -6,10 +6,12 @@ from results import spread
 from targets import Verdict
 
 SHARP_DIFFERS = """\
-sharp does other work than the handler: `blur` uses whole numbers and a narrower kernel; `convolve`
+"CPU" is that of all threads: sharp has more of them than it is told, for reading and writing. It
+does other work than the handler: `blur` uses whole numbers and a narrower kernel; `convolve`
 knows one of Sobel's two kernels and no square root, so that is about half of it; `grayscale` weighs
 the colours as linear light. Its rows go through decoding, filter and encoding piece by piece, so
-it has no stages, and its PNG has filter "none" on each row where the handler takes "sub". "Differs"
+it has no stages, its PNG has filter "none" on each row where the handler takes "sub", and it is built
+with zlib-ng where the handler has Debian's zlib. "Differs"
 is how far its pixels are from the handler's definition, on average, of 255. Compression level 1 on
 both sides."""
 
@@ -65,8 +67,8 @@ def image_text(data):
     yield "![times](benchmarks/lambda-image.svg)\n"
     yield (f"From a PNG file of {kib(image['input_bytes'])} to a PNG file, decoding and encoding "
            "included; milliseconds.\n")
-    yield ("| filter | | median | quartiles | best | decode | filter | encode | output | differs |\n"
-           "|---|---|---|---|---|---|---|---|---|---|")
+    yield ("| filter | | median | quartiles | best | CPU | decode | filter | encode | output | differs |"
+           "\n|---|---|---|---|---|---|---|---|---|---|---|")
     for name in filters_of(values):
         for rival in rivals_of(values):
             stages = [values.get(f"{rival}|{name}|{stage}") for stage in
@@ -75,7 +77,7 @@ def image_text(data):
             far = image["far"].get(f"{rival}|{name}")
             far = "" if rival.startswith("Millrace") or far is None else f"{far:.2f}"
             yield (f"| {name} | {rival} | {cells(spread(values[f'{rival}|{name}|whole']))} "
-                   f"| {' | '.join(stages)} | {kib(image['bytes'][f'{rival}|{name}'])} | {far} |")
+                   f"| {middle(values, f'{rival}|{name}|cpu'):.0f} | {' | '.join(stages)} | {kib(image['bytes'][f'{rival}|{name}'])} | {far} |")
     yield "\n" + SHARP_DIFFERS + "\n"
     yield "### Encoding alone\n"
     yield ("The photograph, 17.2 MiB of pixels, by the handler's encoder and by libspng with the same "
