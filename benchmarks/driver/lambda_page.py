@@ -9,7 +9,7 @@ SHARP_DIFFERS = """\
 "CPU" is that of all threads: sharp has more of them than it is told, for reading and writing. It
 does other work than the handler: `blur` uses whole numbers and a narrower kernel; `convolve`
 knows one of Sobel's two kernels and no square root, so that is about half of it; `grayscale` weighs
-the colours as linear light. Its rows go through decoding, filter and encoding piece by piece, so
+the colours otherwise. Its rows go through decoding, filter and encoding piece by piece, so
 it has no stages, its PNG has filter "none" on each row where the handler takes "sub", and it is built
 with zlib-ng where the handler has Debian's zlib. "Differs"
 is how far its pixels are from the handler's definition, on average, of 255. Compression level 1 on
@@ -115,8 +115,9 @@ From the first byte of the reply to `/next` to the last of the posted response, 
 that answers at once; the cycle is from one event to the following. Medians of each round's
 invocations. The event is an array of small records, or one string; both sides parse it, hand it to
 the handler and print what that returns, and each response is compared with the event byte by byte.
-Millrace's handler also goes to the pool and back. Node's loop is written as AWS's runtime for Node
-has it, `node:http` with one kept connection, without its logging, tracing and deadlines.
+Millrace's handler also goes to the pool and back. Node's loop is written after AWS's runtime for Node,
+`node:http` with one kept connection, without its logging, tracing and deadlines; AWS's fetches its
+events by a native client.
 """
 
 
@@ -205,6 +206,7 @@ def draw(data, directory):
 
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import StrMethodFormatter
 
     from charts import CPP, OURS, save  # with its style
 
@@ -226,6 +228,7 @@ def draw(data, directory):
         axes.set_xlim(0, 1.18 * max(got.q3 for _, got, _ in rows))
         axes.set_title(heading)
         axes.set_xlabel(unit)
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.12g}"))
         axes.tick_params(axis="y", length=0)
 
     values = data["bcrypt"]

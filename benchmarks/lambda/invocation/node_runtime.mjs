@@ -1,4 +1,4 @@
-// The loop of AWS's runtime for Node, without what it has besides: one kept connection, node:http,
+// A loop after AWS's runtime for Node, without what that has besides: one kept connection, node:http,
 // an asynchronous handler, which gives back what it was given.
 import http from "node:http";
 
