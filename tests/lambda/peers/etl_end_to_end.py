@@ -128,7 +128,7 @@ def deadline(options, sdk, csv, env, faulty):
     proxy = faulty({"AWS_ENDPOINT_URL_DYNAMODB": "stall:for=BatchWriteItem@1"}, 1)
     env = env | {name: each.hello["endpoint"] for name, each in proxy.items()}
     event = {"input": f"s3://{BUCKET}/{KEY}", "output": "dynamodb://late"}
-    timeout = str(3 + options.rows // 100_000)
+    timeout = str(2 + options.rows // 100_000)
     with LocalApi(options.build, BOOTSTRAP, env, "--timeout", timeout) as api:
         reply, failed, _ = api.ask(event)
         if not failed or reply.get("errorType") != "Function.DeadlineExceeded":

@@ -145,7 +145,7 @@ def deadline(options, env, upstream, rows):
     proxy = Peer("fault_proxy.py", "--upstream", upstream, "--faults", "slow:bytes=20000:delay=100@1")
     with proxy:
         env = env | {"AWS_ENDPOINT_URL_S3": proxy.hello["endpoint"]}
-        timeout = str(3 + options.rows // 20_000)
+        timeout = str(2 + options.rows // 20_000)
         with LocalApi(options.build, CSV_TRANSFORM, env, "--timeout", timeout) as api:
             reply, failed, _ = api.ask(event)
             if not failed or reply.get("errorType") != "Function.DeadlineExceeded":
