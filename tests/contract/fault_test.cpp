@@ -1,5 +1,7 @@
 #include <dlfcn.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <asio/associated_allocator.hpp>
 #include <asio/awaitable.hpp>
 #include <asio/bind_allocator.hpp>
@@ -19,6 +21,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <future>
 #include <latch>
@@ -62,26 +66,18 @@ namespace {
 
 namespace fault {
 
-// A worker counts once it has run a job. oneTBB starts another one when those that there are have
-// not gone to sleep yet, which takes them long where the machine is busy, and ends the process if
-// that one has no memory to begin with.
-enum class where { anywhere, here_and_workers, this_thread, new_in_this_thread };
+enum class where { anywhere, this_thread, new_in_this_thread };
 
 // No std::atomic, whose members would be instrumented: malloc is called before a sanitizer's
 // runtime is there.
 long left = 0;  // how many allocations there still are until the one that fails; 0: none will
 bool anywhere = false;
-bool in_workers = false;
 bool new_only = false;  // not what is asked of malloc itself, by C and by oneTBB
 constinit thread_local bool in_this_thread = false;
-constinit thread_local bool in_known_worker = false;  // one that has run a job before
 
 [[nodiscard]] MILLRACE_TEST_PLAIN bool hits() noexcept {
   long seen = __atomic_load_n(&left, __ATOMIC_RELAXED);
-  if (seen == 0) return false;
-  const bool here = in_this_thread || __atomic_load_n(&anywhere, __ATOMIC_RELAXED) ||
-                    (in_known_worker && __atomic_load_n(&in_workers, __ATOMIC_RELAXED));
-  if (!here) return false;
+  if (seen == 0 || !(in_this_thread || __atomic_load_n(&anywhere, __ATOMIC_RELAXED))) return false;
   while (seen > 0) {
     if (__atomic_compare_exchange_n(&left, &seen, seen - 1, false, __ATOMIC_SEQ_CST,
                                     __ATOMIC_RELAXED)) {
@@ -100,7 +96,6 @@ constinit thread_local bool in_known_worker = false;  // one that has run a job 
 void arm(long nth, where place) noexcept {
   in_this_thread = true;
   __atomic_store_n(&anywhere, place == where::anywhere, __ATOMIC_RELAXED);
-  __atomic_store_n(&in_workers, place == where::here_and_workers, __ATOMIC_RELAXED);
   __atomic_store_n(&new_only, place == where::new_in_this_thread, __ATOMIC_RELAXED);
   __atomic_store_n(&left, nth, __ATOMIC_SEQ_CST);
 }
@@ -357,12 +352,7 @@ class ThreadsMadeBefore {
   ThreadsMadeBefore() {
     std::latch all_there(workers);
     for (int i = 0; i < workers; ++i) {
-      pool_.execute(
-          [&] {
-            fault::in_known_worker = true;
-            all_there.arrive_and_wait();
-          },
-          [](std::exception_ptr) {});
+      pool_.execute([&] { all_there.arrive_and_wait(); }, [](std::exception_ptr) {});
     }
     pool_.async_drain(asio::use_future).get();
     use_this_thread();
@@ -383,11 +373,27 @@ class ThreadsMadeBefore {
 #if defined(__SANITIZE_ADDRESS__)
 // The sanitizer allocates for each thread that begins, and ends the program if it can't.
 constexpr where where_a_thread_begins = where::this_thread;
-constexpr where where_the_timer_expires = where::this_thread;
 #else
-constexpr where where_a_thread_begins = where::here_and_workers;
-constexpr where where_the_timer_expires = where::anywhere;  // it calls no worker
+constexpr where where_a_thread_begins = where::anywhere;
 #endif
+
+// Until no other thread of the process runs: oneTBB's workers have gone to sleep then, and it wakes
+// one of them. While they are still on their way, which takes them long where the machine is busy,
+// it begins one more, for which it has no answer if memory fails: the process ends or hangs.
+void wait_until_others_sleep() {
+  const auto is_awake = [own = ::gettid()](const std::filesystem::path& task) {
+    std::string status;
+    std::getline(std::ifstream(task / "stat"), status);
+    const auto name_end = status.rfind(')');  // "1234 (name) S ..."
+    return task.filename() != std::to_string(own) && name_end != std::string::npos &&
+           status.substr(name_end, 3) != ") S";
+  };
+  for (bool all_asleep = false; !all_asleep;) {
+    std::this_thread::yield();
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    all_asleep = std::none_of(begin(tasks), end(tasks), is_awake);
+  }
+}
 
 // What is tried again and again.
 struct Scenario {
@@ -395,8 +401,8 @@ struct Scenario {
 
   step start;  // begins one operation; memory fails from here on
   step before = [](const Try&) {};
-  step after = [](const Try&) {};         // then the context runs
-  where place = where::here_and_workers;  // this_thread: memory fails in `start` only
+  step after = [](const Try&) {};  // then the context runs
+  where place = where::anywhere;   // this_thread: memory fails in `start` only
   ComputeConfig config{.threads = 1, .idle_spin = {}};
   std::error_code usual{};
 };
@@ -418,6 +424,7 @@ Outcome try_once(ThreadsMadeBefore& threads, long nth, const Scenario& scenario)
       const Try one{
           context, pool, outcome.ends, live_memory, signal, worker, asio::make_strand(context)};
       scenario.before(one);
+      wait_until_others_sleep();
       fault::arm(nth, scenario.place);
       try {
         scenario.start(one);
@@ -427,15 +434,11 @@ Outcome try_once(ThreadsMadeBefore& threads, long nth, const Scenario& scenario)
       if (scenario.place == where::this_thread) outcome.injected = fault::disarm();
       scenario.after(one);
       context.run();
-      if (scenario.place != where::this_thread) outcome.injected = fault::disarm();
+      if (scenario.place == where::anywhere) outcome.injected = fault::disarm();
     }
     pool.async_drain(asio::use_future).get();
     // With a deadline, so that the timer looks at what else it still has.
-    const auto answer = [] {
-      fault::in_known_worker = true;
-      return 42;
-    };
-    outcome.pool_works = pool.execute_sync(deadline_in(2h), answer) == 42;
+    outcome.pool_works = pool.execute_sync(deadline_in(2h), [] { return 42; }) == 42;
     pool.async_drain(asio::use_future).get();
     outcome.metrics = pool.metrics();
     outcome.live_memory = live_memory;
@@ -580,7 +583,7 @@ TEST_CASE("memory runs out while a queued operation expires [P17]") {
       .start =
           [](const Try& one) { one.pool.execute(deadline_in(0h), stoppable_job(), one.handler()); },
       .before = [](const Try& one) { one.worker.block(one.pool); },
-      .place = where_the_timer_expires,
+      .place = where_a_thread_begins,
       .usual = make_error_code(millrace::errc::deadline_exceeded)});
 }
 
@@ -680,7 +683,8 @@ TEST_CASE("memory runs out in a coroutine: bad_alloc at execute or co_await [P44
           context,
           [&]() -> asio::awaitable<void> {
             auto f = job();
-            fault::arm(thrown + 1, where::here_and_workers);
+            wait_until_others_sleep();
+            fault::arm(thrown + 1, where::anywhere);
             try {
               co_await pool.execute(std::move(f));
             } catch (...) {
