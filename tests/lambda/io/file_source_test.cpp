@@ -41,6 +41,20 @@ TEST_CASE("FileSource: gives the bytes of the file") {
   CHECK(test::run(source.get(directory.write("large", large))).view() == large);
 }
 
+TEST_CASE("FileSource: files of 4 MB and more are read by two threads, each byte once") {
+  const test::TemporaryDirectory directory;
+  io::FileSource source;
+  constexpr std::size_t two_threads = std::size_t{4} << 20;
+  for (const auto size : {two_threads - 1, two_threads, two_threads + 1, 3 * two_threads + 7}) {
+    std::string text(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>((i * 2654435761U) >> 13U);
+    const auto path = directory.write("file", text);
+    const bool equal = test::run(source.get(path)).view() == text;
+    INFO("size: " << size);
+    CHECK(equal);
+  }
+}
+
 TEST_CASE("FileSource: one line that names the path and the reason") {
   const test::TemporaryDirectory directory;
   const auto missing = directory.file("missing.csv");
