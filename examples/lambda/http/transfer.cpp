@@ -13,10 +13,10 @@
 namespace lambda {
 namespace {
 
-/// A curl without TLS doesn't know the name "https".
-const char* protocols() {
+/// A curl without TLS knows neither the name "https" nor an option of TLS.
+bool has_tls() {
   static const bool tls = (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_SSL) != 0;
-  return tls ? "http,https" : "http";
+  return tls;
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ HttpClient::Transfer::Transfer(std::shared_ptr<Multi> multi, HttpRequest request
       handle_(curl_easy_init()) {
   if (handle_ == nullptr) throw std::bad_alloc();
   set(CURLOPT_URL, request_.url.c_str());
-  set(CURLOPT_PROTOCOLS_STR, protocols());
+  set(CURLOPT_PROTOCOLS_STR, has_tls() ? "http,https" : "http");
   set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   set(CURLOPT_NOSIGNAL, 1L);
   // Fewer turns of the loop for a body of several megabytes.
@@ -61,8 +61,10 @@ void HttpClient::Transfer::set_connection() {
     set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(config.low_speed_time.count()));
     set(CURLOPT_LOW_SPEED_LIMIT, config.low_speed);
   }
-  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  if (!config.ca_bundle.empty()) set(CURLOPT_CAINFO, config.ca_bundle.c_str());
+  if (has_tls()) {
+    set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    if (!config.ca_bundle.empty()) set(CURLOPT_CAINFO, config.ca_bundle.c_str());
+  }
   if (!config.proxy_from_environment) set(CURLOPT_PROXY, "");
   // A key such as "a/../b" is a name, not a way.
   set(CURLOPT_PATH_AS_IS, 1L);

@@ -35,7 +35,7 @@ def statistics(root: pathlib.Path, inside: str) -> Case:
 def csv_transform(root: pathlib.Path, inside: str) -> Case:
     (root / "table.csv").write_text("a,1,2,3,4,5,6,7,8,1000\nb,2,4\n", encoding="ascii")
 
-    def problem(reply, _) -> str:
+    def problem(*_) -> str:
         lines = (root / "result.csv").read_text(encoding="ascii").splitlines()
         row = lines[1].split(",")
         return differs((row[:2], row[3], row[5], lines[2]), (["a", "9"], "5", "1000", "b,2,3,3,1,"))
@@ -49,7 +49,7 @@ def image_filter(root: pathlib.Path, inside: str) -> Case:
     size, pixels = (61, 37), bytes((x * 7 + y * 5 + c) % 256 for y in range(37) for x in range(61) for c in range(3))
     Image.frombytes("RGB", size, pixels).save(root / "image.png")
 
-    def problem(reply, _) -> str:
+    def problem(*_) -> str:
         with Image.open(root / "result.png") as image:
             same = (image.size, image.mode) == (size, "RGB") and image.tobytes() == bytes(255 - byte for byte in pixels)
         return "" if same else "not the inverted image"
@@ -69,5 +69,30 @@ def csv_etl(root: pathlib.Path, inside: str) -> Case:
                 {"/records/a.csv": records})
 
 
-EVENTS = {"echo": echo, "bcrypt": bcrypt, "statistics": statistics, "csv-transform": csv_transform,
-          "image-filter": image_filter, "csv-etl": csv_etl}
+def over_https(made: typing.Callable[[pathlib.Path, str], Case], source: str) -> typing.Callable[[pathlib.Path, str], Case]:
+    """The same case, with its file in S3 instead, and the result put there."""
+    def make(root: pathlib.Path, inside: str) -> Case:
+        case = made(root, inside)
+        result = case.event["output"].rpartition("/")[2]
+        objects = {f"/bucket/{source}": (root / source).read_bytes()}
+
+        def problem(reply: dict, items: list) -> str:
+            if f"/bucket/{result}" not in objects:
+                return f"{result} wasn't put"
+            (root / result).write_bytes(objects[f"/bucket/{result}"])
+            return case.problem(reply, items)
+
+        event = case.event | {"input": f"s3://bucket/{source}", "output": f"s3://bucket/{result}"}
+        return Case(event, f"{case.what} over HTTPS", problem, objects)
+    return make
+
+
+# As many runs of a handler as it has cases, each with a process of its own.
+EVENTS = {
+    "echo": [echo],
+    "bcrypt": [bcrypt],
+    "statistics": [statistics],
+    "csv-transform": [csv_transform, over_https(csv_transform, "table.csv")],
+    "image-filter": [image_filter, over_https(image_filter, "image.png")],
+    "csv-etl": [csv_etl],
+}

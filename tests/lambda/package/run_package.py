@@ -6,8 +6,8 @@ usage: run_package.py x86_64|arm64 .../HANDLER/bootstrap.zip [LIBRARY_DIR]
 x86_64: in a root directory of its own that holds nothing but the package, glibc and the input (needs
 root, or unprivileged namespaces). arm64: under qemu, with the glibc of LIBRARY_DIR. A Runtime API of a
 few lines gives it a real event of HANDLER's, whose result is checked, and then one that no handler
-accepts. The CSV ETL gets its input from an S3 and writes to a DynamoDB that are HTTPS servers here, with
-a certificate authority made for this run; a third event shows that it trusts no other.
+accepts. S3 and DynamoDB are HTTPS servers here, with a certificate authority made for this run; further
+events show that it is found by AWS_CA_BUNDLE and by SSL_CERT_FILE, and that no other is trusted.
 Needs openssl, and PIL for the image filter.
 """
 import os
@@ -20,7 +20,7 @@ import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from package_events import EVENTS  # noqa: E402
+from package_events import EVENTS, Case  # noqa: E402
 from package_servers import RuntimeApi, aws_server, certificate  # noqa: E402
 
 GLIBC = ["ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "libresolv.so.2"]
@@ -58,9 +58,8 @@ def replies(program: list[str], environment: dict[str, str], events: list[dict])
     return api.replies
 
 
-def run(handler: str, program: list[str], root: pathlib.Path, inside: str) -> str:
+def run(handler: str, case: Case, program: list[str], root: pathlib.Path, inside: str) -> None:
     """`inside` is what comes before a path of the root directory, as the program has it."""
-    case = EVENTS[handler](root, inside)
     environment = {}
     with tempfile.TemporaryDirectory() as keys:
         authority = certificate(pathlib.Path(keys))
@@ -78,7 +77,7 @@ def run(handler: str, program: list[str], root: pathlib.Path, inside: str) -> st
             if handler != "echo" and (refusal != "error" or not error.get("errorType", "").startswith("Function.")):
                 raise Wrong(f"replied to {NEITHER} with {error}")
             if not case.objects:
-                return case.what
+                return
             # SSL_CERT_FILE does, too; and without the authority nothing is sent.
             (kind, body), = replies(program, environment | {"SSL_CERT_FILE": f"{inside}/authority.pem"}, [case.event])
             if kind != "response":
@@ -87,7 +86,6 @@ def run(handler: str, program: list[str], root: pathlib.Path, inside: str) -> st
             (kind, body), = replies(program, environment, [case.event])
             if kind != "error" or "certificate" not in body["errorMessage"] or aws.requests != requests:
                 raise Wrong(f"trusts a server that nobody vouches for: {body}")
-    return case.what
 
 
 def main() -> int:
@@ -100,11 +98,14 @@ def main() -> int:
             (root / "bootstrap").chmod(content.getinfo("bootstrap").external_attr >> 16)
         try:
             inside = "" if arch == "x86_64" else str(root)
-            what = run(pathlib.Path(archive).resolve().parent.name, command(arch, root, libraries), root, inside)
+            handler = pathlib.Path(archive).resolve().parent.name
+            cases = [make(root, inside) for make in EVENTS[handler]]
+            for case in cases:
+                run(handler, case, command(arch, root, libraries), root, inside)
         except Wrong as problem:
             print(f"{archive}: {problem}")
             return 1
-    print(f"{archive}: {what}")
+    print(f"{archive}: {', '.join(case.what for case in cases)}")
     return 0
 
 
