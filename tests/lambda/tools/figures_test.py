@@ -111,13 +111,14 @@ class Lines(unittest.TestCase):
             '{"message": "input read", "requestId": "8f5-1", "ms": 3}',
             "{broken", '{"requestId": 5}', self.AWS,
         ])
-        self.assertEqual(rows, [{
+        expected = {
             "requestId": "8f5-1", "status": "success", "durationMs": 460.5, "lambdaMs": 463.12, "billedMs": 464,
             "invocation": 1, "initDurationMs": 1.471, "initMs": 25.5, "maxRssKb": 13540, "maxMemoryMB": 21, "bytesIn": 32,
             "bytesOut": 145, "items": 8, "itemsPerSecond": 17.0, "pool.submitted": 8, "pool.completed": 8,
             "pool.failed": 0, "pool.cancelled": 0, "pool.queueWaitP50Ms": 0.1, "pool.queueWaitP99Ms": 0.2,
-            "pool.runTimeP50Ms": 57.1, "pool.runTimeP99Ms": 58.2, "pool.active": 0, "pool.pending": 0}])
-        self.assertEqual(metrics.columns(rows), metrics.FIRST)
+            "pool.runTimeP50Ms": 57.1, "pool.runTimeP99Ms": 58.2, "pool.active": 0, "pool.pending": 0}
+        self.assertEqual(rows, [expected])
+        self.assertEqual(metrics.columns(rows), list(expected))
         self.assertEqual(metrics.columns([{"rows": 5, "requestId": "a"}]), ["requestId", "rows"])
 
     def test_metrics_of_lambda_alone(self):
