@@ -1,11 +1,12 @@
 // Functions that take the place of glibc's in each bootstrap: those that Amazon Linux 2023's 2.34
-// doesn't have and Debian's static libgcc and libstdc++ call, and one that costs time. That nothing
-// else from after 2.34 is called, tools/check_package.py makes sure of.
+// doesn't have and Debian's static libgcc, libstdc++ and libcrypt call, and one that costs time.
+// That nothing else from after 2.34 is called, tools/check_package.py makes sure of.
 
 #include <dlfcn.h>
 #include <link.h>
 #include <sys/random.h>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace {
@@ -53,6 +54,17 @@ std::uint32_t arc4random() noexcept {
   while (::getrandom(&value, sizeof value, 0) != sizeof value) {
   }
   return value;
+}
+
+/// Since 2.36. What libcrypt would draw a salt from that it isn't given.
+void arc4random_buf(void* buffer, std::size_t size) noexcept {
+  auto* next = static_cast<char*>(buffer);
+  while (size > 0) {
+    const auto got = ::getrandom(next, size, 0);
+    if (got < 0) continue;  // a signal came in between
+    next += got;
+    size -= static_cast<std::size_t>(got);
+  }
 }
 
 /// All there is to load is in the program. oneTBB asks for four libraries that may be there (its
