@@ -38,7 +38,7 @@ def start(archive: pathlib.Path, stopwatch: str, runs: str) -> list[str]:
         process = subprocess.run([stopwatch, "--runs", runs, program], check=False, capture_output=True, text=True)
     found = FIGURES.search(process.stdout)
     if not found:
-        sys.exit(f"{archive}: {(process.stderr.strip() or "it did not start").splitlines()[-1]}")
+        sys.exit(f"{archive}: " + (process.stderr.strip() or "doesn't start").splitlines()[-1])
     mib = [f"{int(found[name]) / 1024:.1f}" for name in ("resident", "private")]
     return [f"{found['soon']} ms", f"{found['cpu']} ms", f"{mib[0]} MiB, {mib[1]} private", found["faults"]]
 
