@@ -8,6 +8,7 @@
 #include "check.hpp"
 #include "csv_etl/aggregate.hpp"
 #include "csv_etl/header.hpp"
+#include "lambda/csv/plain_aggregate.hpp"
 #include "text/utf8.hpp"
 
 using namespace lambda::csv_etl;
@@ -42,11 +43,24 @@ void check(const Aggregate& result) {
   }
 }
 
+void check_against_reference(const std::string& text) {
+  const auto [groups, bad_lines] = testing::plain_aggregate(text, {0, 1, 2, 3}, 4);
+  const auto whole = outcome(text, 1);
+  const auto* const result = std::get_if<Aggregate>(&whole);
+  fuzz::require(result != nullptr, "a text with a header is read");
+  fuzz::require(result->groups == groups, "the groups are those of the plain implementation");
+  fuzz::require(result->bad_rows == bad_lines.size(), "the bad rows are, too");
+  for (std::size_t i = 0; i < result->bad_row_samples.size(); ++i) {
+    fuzz::require(result->bad_row_samples[i].line == bad_lines[i], "and their lines");
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // In a block of its own, so that a read past the end is seen.
   const std::string bytes(reinterpret_cast<const char*>(data), size);
+  const std::string header = "Hospital,Diagnosis,Treatment,Recovery Time\n";
   for (const auto& text :
        {bytes, "Hospital,Diagnosis,Treatment,Recovery Time\nH,D,T,1\n" + bytes}) {
     const auto whole = outcome(text, 1);
@@ -55,5 +69,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       fuzz::require(outcome(text, parts) == whole, "no result depends on the cuts");
     }
   }
+  // A BOM or zeros at the beginning say what the text is encoded in; here it begins with the
+  // header.
+  check_against_reference(header + bytes);
   return 0;
 }

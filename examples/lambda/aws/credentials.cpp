@@ -68,8 +68,9 @@ std::string trimmed(std::string_view text) {
   return std::string{text.substr(first, text.find_last_not_of(blank) - first + 1)};
 }
 
-// Says what is wrong without a word of the body, which may hold a secret.
-Credentials parse(const std::string& body, const std::string& url) {
+}  // namespace
+
+Credentials parse_credentials(const std::string& body, const std::string& url) {
   const auto json = nlohmann::json::parse(body, nullptr, false);
   const auto text = [&](const char* name, bool required) -> std::string {
     if (json.is_object() && json.contains(name) && json[name].is_string()) {
@@ -88,8 +89,6 @@ Credentials parse(const std::string& body, const std::string& url) {
   }
   return credentials;
 }
-
-}  // namespace
 
 CredentialsProvider::CredentialsProvider(asio::any_io_executor executor, Environment environment,
                                          RetryOptions retry)
@@ -202,7 +201,7 @@ asio::awaitable<void> CredentialsProvider::fetch() {
       if (!endpoint.token.empty()) request.headers.add("Authorization", endpoint.token);
       const HttpResponse response = co_await http_.send(std::move(request));
       if (response.status == 200) {
-        kept_ = parse(response.body, endpoint.url);
+        kept_ = parse_credentials(response.body, endpoint.url);
         co_return;
       }
       problem = "status " + std::to_string(response.status);

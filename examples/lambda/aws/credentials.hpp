@@ -14,6 +14,11 @@
 
 namespace lambda::aws {
 
+/// The credentials that a container's endpoint answers with: a JSON object with `AccessKeyId`,
+/// `SecretAccessKey` and perhaps `Token` and `Expiration`. `url` is for the message. Throws
+/// io::Error, one line without a word of the body, which may hold a secret.
+[[nodiscard]] Credentials parse_credentials(const std::string& body, const std::string& url);
+
 /// Where a function's credentials come from: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
 /// `AWS_SESSION_TOKEN`; else the container's endpoint, `AWS_CONTAINER_CREDENTIALS_FULL_URI` or
 /// `_RELATIVE_URI` with the token from `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` or

@@ -32,11 +32,20 @@ std::string request_body(const std::string& table, const std::vector<std::string
   return body + "]}}";
 }
 
-// What is to be sent again, as it came; nothing if that isn't an answer to a batch of this size.
-std::optional<std::vector<std::string>> unprocessed(const std::string& body,
-                                                    const std::string& table, std::size_t sent) {
-  const auto json = nlohmann::json::parse(body, nullptr, false);
-  if (!json.is_object()) return std::nullopt;
+}  // namespace
+
+std::optional<std::vector<std::string>> unprocessed_requests(const std::string& body,
+                                                             const std::string& table,
+                                                             std::size_t sent) {
+  // DynamoDB's own limit is 32 levels in an item; writing JSON takes stack for each.
+  constexpr int most_levels = 100;
+  bool too_deep = false;
+  const auto look = [&](int level, nlohmann::json::parse_event_t, const nlohmann::json&) {
+    too_deep = too_deep || level > most_levels;
+    return !too_deep;
+  };
+  const auto json = nlohmann::json::parse(body, look, false);
+  if (too_deep || !json.is_object()) return std::nullopt;
   std::vector<std::string> requests;
   const auto tables = json.find("UnprocessedItems");
   if (tables == json.end()) return requests;
@@ -52,8 +61,6 @@ std::optional<std::vector<std::string>> unprocessed(const std::string& body,
   }
   return requests;
 }
-
-}  // namespace
 
 std::string crc32_flaw(const HttpResponse& response) {
   const auto expected = response.headers.get("x-amz-crc32");
@@ -172,7 +179,7 @@ asio::awaitable<std::vector<std::string>> DynamoDbClient::write(
   std::optional<std::vector<std::string>> left;
   post.flaw = [&](const HttpResponse& response) -> std::string {
     if (auto flaw = crc32_flaw(response); !flaw.empty()) return flaw;
-    left = unprocessed(response.body, work.table, batch.size());
+    left = unprocessed_requests(response.body, work.table, batch.size());
     return left ? "" : "an answer that isn't one to BatchWriteItem";
   };
   const Answer answer = co_await service_.send(post, "BatchWriteItem");

@@ -2,6 +2,7 @@
 
 #include <asio/awaitable.hpp>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,6 +52,12 @@ class DynamoDbClient {
   ServiceClient service_;
   DynamoDbOptions options_;
 };
+
+/// The put requests that an answer to BatchWriteItem leaves to be sent again, as it has them;
+/// nothing if the body isn't an answer to a batch of `sent` items for this table.
+[[nodiscard]] std::optional<std::vector<std::string>> unprocessed_requests(const std::string& body,
+                                                                           const std::string& table,
+                                                                           std::size_t sent);
 
 /// Why the body isn't what the service sent, by its `x-amz-crc32`; empty if it is, or has no sum.
 [[nodiscard]] std::string crc32_flaw(const HttpResponse& response);

@@ -66,6 +66,10 @@ Event parse_event(std::string_view payload) {
     throw std::invalid_argument("the event nests deeper than " + std::to_string(most_nesting) +
                                 " levels");
   }
+  // The parser takes one for the end of the text, whatever follows it.
+  if (payload.find('\0') != payload.npos) {
+    throw std::invalid_argument("the event is not JSON: it holds a NUL byte");
+  }
   try {
     return Event::parse(payload);
   } catch (const nlohmann::json::exception& e) {
