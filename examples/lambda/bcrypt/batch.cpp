@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <asio/error.hpp>
 #include <cstdio>
 #include <stop_token>
-#include <system_error>
 #include <thread>
 #include <utility>
+
+#include "compute/stop.hpp"
 
 namespace lambda::bcrypt {
 namespace {
@@ -25,7 +25,7 @@ class Hashing {
 
   void range(std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
-      if (stop_.stop_requested()) throw std::system_error{asio::error::operation_aborted};
+      compute::throw_if_stopped(stop_);
       threads_[i] = std::this_thread::get_id();
       batch_.hashes[i] = hash_item_(i);
     }

@@ -5,20 +5,19 @@
 #include <tbb/partitioner.h>
 
 #include <algorithm>
-#include <asio/error.hpp>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <map>
 #include <stop_token>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "bcrypt/batch.hpp"
 #include "bcrypt/password_hash.hpp"
+#include "compute/stop.hpp"
 #include "event/fields.hpp"
 
 namespace lambda::bcrypt {
@@ -59,7 +58,7 @@ std::vector<Item> parse_items(const Event& event) {
 
 void hash_range(std::vector<Item>& items, const Range& range, const std::stop_token& stop) {
   for (std::size_t i = range.begin(); i < range.end(); ++i) {
-    if (stop.stop_requested()) throw std::system_error{asio::error::operation_aborted};
+    compute::throw_if_stopped(stop);
     Item& item = items[i];
     item.thread = std::this_thread::get_id();
     item.start = Clock::now();

@@ -8,9 +8,9 @@
 #include <iterator>
 #include <numeric>
 #include <span>
-#include <system_error>
 #include <utility>
 
+#include "compute/stop.hpp"
 #include "csv_etl/accumulator.hpp"
 #include "csv_etl/decimal.hpp"
 #include "csv_etl/header.hpp"
@@ -166,9 +166,7 @@ Aggregate aggregate(std::string_view text, const AggregateOptions& options) {
     tbb::enumerable_thread_specific<Accumulator> shares{header};
     tbb::parallel_for(std::size_t{0}, parts, [&](std::size_t part) {
       // oneTBB begins no further part once one has thrown.
-      if (options.stop.stop_requested()) {
-        throw std::system_error(std::make_error_code(std::errc::operation_canceled), "aggregate");
-      }
+      compute::throw_if_stopped(options.stop);
       shares.local().add_part(text, cuts[part], cuts[part + 1]);
       if (first_time) add_progress(cuts[part + 1] - cuts[part]);
     });

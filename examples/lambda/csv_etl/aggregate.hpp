@@ -64,9 +64,9 @@ struct Aggregate {
 /// group's rows wins.
 ///
 /// **Runs on**: the calling thread and whoever joins its oneTBB arena. **Completes**: with the
-/// result, or throws InputError for an empty text or an unusable header, or std::system_error with
-/// `std::errc::operation_canceled` when it was stopped. **Lifetime**: the result
-/// holds no view of `text`.
+/// result, or throws InputError for an empty text or an unusable header, or
+/// `asio::error::operation_aborted` when it was stopped. **Lifetime**: the result holds no view of
+/// `text`.
 [[nodiscard]] Aggregate aggregate(std::string_view text, const AggregateOptions& options = {});
 
 }  // namespace lambda::csv_etl

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <asio/this_coro.hpp>
-#include <chrono>
 #include <stop_token>
 #include <utility>
 
+#include "compute/stopwatch.hpp"
 #include "csv_etl/progress_log.hpp"
+#include "event/objects.hpp"
 #include "io/error.hpp"
 #include "runtime/error.hpp"
 #include "runtime/log.hpp"
@@ -15,28 +16,13 @@
 namespace lambda::csv_etl {
 namespace {
 
-class Stopwatch {
- public:
-  // Since construction or the last call.
-  double lap_ms() {
-    const auto now = Clock::now();
-    const std::chrono::duration<double, std::milli> elapsed = now - start_;
-    start_ = now;
-    return elapsed.count();
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point start_ = Clock::now();
-};
-
 struct Computed {
   Aggregate result;
   std::vector<io::Item> items;
 };
 
-Computed compute(std::string_view text, const EtlJob& job, std::atomic<std::uint64_t>& bytes_done,
-                 std::stop_token stop) {
+Computed compute_items(std::string_view text, const EtlJob& job,
+                       std::atomic<std::uint64_t>& bytes_done, std::stop_token stop) {
   Computed computed;
   computed.result = aggregate(text, {.bytes_done = &bytes_done, .stop = std::move(stop)});
   if (job.on_bad_row == OnBadRow::fail && computed.result.bad_rows > 0) {
@@ -76,15 +62,10 @@ std::vector<io::Item> make_items(const std::vector<Group>& groups, std::string_v
 asio::awaitable<EtlReport> run_etl(io::ObjectSource& source, io::ItemSink& sink, EtlJob job,
                                    millrace::ComputePool<>& pool) {
   EtlReport report;
-  Stopwatch stopwatch;
+  compute::Stopwatch stopwatch;
 
   // 1. Await the input.
-  io::Bytes input;
-  try {
-    input = co_await source.get(job.input);
-  } catch (const io::Error& error) {
-    throw HandlerError{"InputUnavailable", error.what()};
-  }
+  auto input = co_await event::read_input(source, job.input);
   report.input_bytes = input.size();
   report.read_ms = stopwatch.lap_ms();
   log_info("input read",
@@ -98,7 +79,7 @@ asio::awaitable<EtlReport> run_etl(io::ObjectSource& source, io::ItemSink& sink,
     // The job takes the input along, so that its pages are given back on a worker. It has a name
     // because g++ 12 destroys the captures of a temporary in a co_await expression twice.
     auto work = [&job, &progress, text = std::move(input)](std::stop_token stop) {
-      return compute(text.view(), job, progress.done(), std::move(stop));
+      return compute_items(text.view(), job, progress.done(), std::move(stop));
     };
     computed = co_await pool.install(std::move(work));
     progress.log_now();

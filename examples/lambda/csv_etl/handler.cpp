@@ -2,7 +2,6 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/this_coro.hpp>
-#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -17,11 +16,6 @@
 
 namespace lambda::csv_etl {
 namespace {
-
-// Whole microseconds: more digits are noise.
-double rounded(double ms) {
-  return std::round(ms * 1000) / 1000;
-}
 
 nlohmann::json to_json(const std::vector<BadRow>& bad_rows) {
   auto samples = nlohmann::json::array();
@@ -71,9 +65,9 @@ asio::awaitable<nlohmann::json> handle(Event event, Context context,
                            {"input_bytes", report.input_bytes},
                            {"items_written", report.items_written},
                            {"workers", pool.num_threads()},
-                           {"read_ms", rounded(report.read_ms)},
-                           {"compute_ms", rounded(report.compute_ms)},
-                           {"write_ms", rounded(report.write_ms)}};
+                           {"read_ms", report.read_ms},
+                           {"compute_ms", report.compute_ms},
+                           {"write_ms", report.write_ms}};
 }
 
 }  // namespace lambda::csv_etl

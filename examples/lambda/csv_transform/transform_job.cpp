@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "compute/stopwatch.hpp"
-#include "io/error.hpp"
+#include "event/objects.hpp"
 #include "runtime/error.hpp"
 #include "text/utf8.hpp"
 
@@ -34,12 +34,7 @@ asio::awaitable<TransformReport> run_transform(io::ObjectSource& source, io::Obj
   TransformReport report;
   compute::Stopwatch stopwatch;
 
-  io::Bytes input;
-  try {
-    input = co_await source.get(job.input);
-  } catch (const io::Error& error) {
-    throw HandlerError{"InputUnavailable", error.what()};
-  }
+  auto input = co_await event::read_input(source, job.input);
   report.input_bytes = input.size();
   report.read_ms = stopwatch.lap_ms();
 
@@ -57,12 +52,8 @@ asio::awaitable<TransformReport> run_transform(io::ObjectSource& source, io::Obj
   report.compute_ms = stopwatch.lap_ms();
 
   const bool is_csv = job.options.format == Format::csv;
-  try {
-    co_await sink.put(job.output, result.output.view(),
-                      is_csv ? "text/csv; charset=utf-8" : "application/x-ndjson");
-  } catch (const io::Error& error) {
-    throw HandlerError{"OutputUnavailable", error.what()};
-  }
+  co_await event::write_output(sink, job.output, result.output.view(),
+                               is_csv ? "text/csv; charset=utf-8" : "application/x-ndjson");
   report.write_ms = stopwatch.lap_ms();
   co_return report;
 }

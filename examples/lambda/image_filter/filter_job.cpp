@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "compute/stopwatch.hpp"
-#include "io/error.hpp"
+#include "event/objects.hpp"
 #include "runtime/error.hpp"
 #include "text/utf8.hpp"
 
@@ -15,12 +15,7 @@ asio::awaitable<FilterReport> run_filter(io::ObjectSource& source, io::ObjectSin
   FilterReport report;
   compute::Stopwatch stopwatch;
 
-  io::Bytes input;
-  try {
-    input = co_await source.get(job.input);
-  } catch (const io::Error& error) {
-    throw HandlerError{"InputUnavailable", error.what()};
-  }
+  auto input = co_await event::read_input(source, job.input);
   report.input_bytes = input.size();
   report.read_ms = stopwatch.lap_ms();
 
@@ -52,11 +47,7 @@ asio::awaitable<FilterReport> run_filter(io::ObjectSource& source, io::ObjectSin
   report.output_bytes = file.size();
   report.encode_ms = stopwatch.lap_ms();
 
-  try {
-    co_await sink.put(job.output, file, "image/png");
-  } catch (const io::Error& error) {
-    throw HandlerError{"OutputUnavailable", error.what()};
-  }
+  co_await event::write_output(sink, job.output, file, "image/png");
   report.write_ms = stopwatch.lap_ms();
   co_return report;
 }

@@ -4,12 +4,11 @@
 #include <tbb/parallel_for.h>
 
 #include <array>
-#include <asio/error.hpp>
 #include <cmath>
 #include <numeric>
 #include <string>
-#include <system_error>
 
+#include "compute/stop.hpp"
 #include "runtime/error.hpp"
 
 namespace lambda::statistics {
@@ -85,7 +84,7 @@ Report compute(std::span<const std::vector<double>> points, Algorithm algorithm,
   // the rounding is the same however the points were shared out.
   tbb::parallel_for(Range{0, points.size()}, [&](const Range& range) {
     for (std::size_t i = range.begin(); i < range.end(); ++i) {
-      if (stop.stop_requested()) throw std::system_error{asio::error::operation_aborted};
+      compute::throw_if_stopped(stop);
       report.results[i] = algorithm == Algorithm::standard ? compute_standard(points[i])
                                                            : compute_advanced(points[i]);
     }

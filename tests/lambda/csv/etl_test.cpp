@@ -5,6 +5,7 @@
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
 #include <asio/co_spawn.hpp>
+#include <asio/error.hpp>
 #include <asio/io_context.hpp>
 #include <exception>
 #include <millrace/compute_pool.hpp>
@@ -159,8 +160,8 @@ TEST_CASE("etl: cancelling it stops the computation that is under way") {
                          try {
                            std::rethrow_exception(error);
                          } catch (const std::system_error& e) {
-                           stopped = e.code() == std::errc::operation_canceled &&
-                                     std::string_view(e.what()).starts_with("aggregate");
+                           // A job that went on to its end would have a result.
+                           stopped = e.code() == asio::error::operation_aborted;
                          }
                        }));
     while (bench.pool.metrics().started == started) context.poll();
