@@ -20,6 +20,8 @@ class S3Source final : public io::ObjectSource {
   explicit S3Source(S3Client& client) : client_(client) {}
 
   [[nodiscard]] asio::awaitable<io::Bytes> get(std::string location) override;
+  [[nodiscard]] asio::awaitable<void> get_arriving(std::string location,
+                                                   OnArrival on_arrival) override;
 
  private:
   S3Client& client_;

@@ -11,8 +11,8 @@
 
 #include "aws/digest.hpp"
 #include "aws/dynamodb_items.hpp"
-#include "aws/side_by_side.hpp"
 #include "io/error.hpp"
+#include "io/side_by_side.hpp"
 #include "runtime/log.hpp"
 #include "text/utf8.hpp"
 
@@ -120,7 +120,7 @@ asio::awaitable<io::WriteReport> DynamoDbClient::batch_write(std::string table,
   const std::size_t batches = (distinct + most_items - 1) / most_items;
   const std::size_t lanes = std::min(batches, options_.batches_at_once);
   auto lane = [this, &work](std::size_t) { return run_lane(work); };
-  co_await side_by_side(lanes, lanes, std::move(lane));
+  co_await io::side_by_side(lanes, lanes, std::move(lane));
   if (!work.failure.empty()) {
     throw io::Error{work.subject + ": " + std::to_string(work.written) + " of " +
                     std::to_string(distinct) + " items written, " +

@@ -9,8 +9,8 @@
 
 #include "aws/content_range.hpp"
 #include "aws/s3_client.hpp"
-#include "aws/side_by_side.hpp"
 #include "io/error.hpp"
+#include "io/side_by_side.hpp"
 
 namespace lambda::aws {
 namespace {
@@ -72,7 +72,7 @@ asio::awaitable<std::shared_ptr<io::Bytes>> S3Client::download(io::S3Object obje
   download.arrived.resize(1 + others);
   download.part_arrived(0, options_.part_size);
   auto each = [this, &download](std::size_t index) { return next_part(download, index + 1); };
-  co_await side_by_side(others, options_.parts_at_once, std::move(each));
+  co_await io::side_by_side(others, options_.parts_at_once, std::move(each));
   co_return download.bytes;
 }
 

@@ -14,9 +14,9 @@
 
 #include "aws/digest.hpp"
 #include "aws/s3_client.hpp"
-#include "aws/side_by_side.hpp"
 #include "io/blocking.hpp"
 #include "io/error.hpp"
+#include "io/side_by_side.hpp"
 #include "runtime/log.hpp"
 
 namespace lambda::aws {
@@ -143,7 +143,7 @@ asio::awaitable<void> S3Client::upload_parts(const io::S3Object& object, std::st
     };
     co_await send(put, subject);
   };
-  co_await side_by_side(etags.size(), options_.parts_at_once, std::move(upload));
+  co_await io::side_by_side(etags.size(), options_.parts_at_once, std::move(upload));
 
   co_await complete_upload(object, bytes.size(), upload_id, etags);
 }

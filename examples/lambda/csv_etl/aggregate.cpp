@@ -1,196 +1,48 @@
 #include "csv_etl/aggregate.hpp"
 
-#include <oneapi/tbb/enumerable_thread_specific.h>
-#include <oneapi/tbb/parallel_for.h>
-
 #include <algorithm>
 #include <cstddef>
-#include <iterator>
-#include <numeric>
-#include <span>
 #include <utility>
 
-#include "compute/stop.hpp"
-#include "csv_etl/accumulator.hpp"
-#include "csv_etl/decimal.hpp"
 #include "csv_etl/header.hpp"
 #include "csv_etl/quotes.hpp"
 #include "csv_etl/row_cuts.hpp"
-#include "text/utf8.hpp"
+#include "csv_etl/shares.hpp"
+#include "csv_etl/summary.hpp"
 
 namespace lambda::csv_etl {
-namespace {
-
-// Small enough to spread over many workers and to show progress, large enough that the cost of
-// a part (two cuts, one task) doesn't count.
-constexpr std::size_t bytes_per_part = 512 * 1024;
-
-// So much of a file is searched for quotes before it is cut.
-constexpr std::size_t probe_bytes = 64 * 1024;
-
-std::string reason_of(const BadRowFound& bad_row, const Header& header) {
-  const std::string recovery_time{recovery_time_column};
-  switch (bad_row.defect) {
-    case RowDefect::none:
-      break;
-    case RowDefect::stray_quote:
-      return "quote out of place";
-    case RowDefect::field_count:
-      return "expected " + std::to_string(header.field_count) + " fields, found " +
-             std::to_string(bad_row.field);
-    case RowDefect::invalid_utf8:
-      return "not valid UTF-8";
-    case RowDefect::empty_field: {
-      const auto* const name = bad_row.field == header.hospital    ? "Hospital"
-                               : bad_row.field == header.diagnosis ? "Diagnosis"
-                               : bad_row.field == header.treatment ? "Treatment"
-                                                                   : "Recovery Time";
-      return std::string{name} + " is empty";
-    }
-    case RowDefect::not_a_number:
-      return recovery_time + " is not a decimal number";
-    case RowDefect::too_many_decimals:
-      return recovery_time + " has more than 6 decimals";
-    case RowDefect::out_of_range:
-      return recovery_time + " is out of range";
-  }
-  return {};
-}
-
-// Lines are counted here, for the few rows that are reported, and not by the workers for all.
-std::vector<BadRow> describe(std::string_view text, const Header& header,
-                             const std::vector<BadRowFound>& found) {
-  std::vector<BadRow> bad_rows;
-  std::uint64_t line = 1;
-  std::size_t at = 0;
-  for (const auto& bad_row : found) {
-    const auto skipped = text.substr(at, bad_row.offset - at);
-    line += static_cast<std::uint64_t>(std::count(skipped.begin(), skipped.end(), '\n'));
-    at = bad_row.offset;
-    bad_rows.push_back({line, reason_of(bad_row, header), text::printable_excerpt(bad_row.text)});
-  }
-  return bad_rows;
-}
-
-// rank[id] is the position of the id's name in byte order.
-std::vector<std::uint32_t> ranks(const ColumnNames& column) {
-  const auto& names = column.names();
-  std::vector<std::uint32_t> order(names.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return names[a] < names[b]; });
-  std::vector<std::uint32_t> rank(names.size());
-  for (std::uint32_t i = 0; i < order.size(); ++i) rank[order[i]] = i;
-  return rank;
-}
-
-// A stable counting sort: two of them, by hospital and then by diagnosis, put all cells in order
-// in linear time.
-template <class RankOf>
-std::vector<const Cell*> sorted_by(const std::vector<const Cell*>& cells, std::size_t ranks,
-                                   RankOf&& rank_of) {
-  std::vector<std::size_t> place(ranks + 1);
-  for (const auto* cell : cells) ++place[rank_of(*cell) + 1];
-  std::partial_sum(place.begin(), place.end(), place.begin());
-  std::vector<const Cell*> sorted(cells.size());
-  for (const auto* cell : cells) sorted[place[rank_of(*cell)]++] = cell;
-  return sorted;
-}
-
-Group make_group(const Accumulator& total, std::span<const Cell* const> cells) {
-  CellTotals sums;
-  const Cell* most_used = cells.front();
-  for (const auto* cell : cells) {
-    sums.add(cell->totals);
-    const auto& best = most_used->totals;
-    const bool wins_tie =
-        cell->totals.rows == best.rows && cell->totals.first_offset < best.first_offset;
-    if (cell->totals.rows > best.rows || wins_tie) most_used = cell;
-  }
-  return {std::string{total.diagnoses().names()[most_used->diagnosis]},
-          std::string{total.hospitals().names()[most_used->hospital]}, sums.rows,
-          shortest_text(average(sums.sum_micros, sums.rows)),
-          std::string{total.treatments().names()[most_used->treatment]}};
-}
-
-std::vector<Group> make_groups(const Accumulator& total) {
-  const auto cells = total.cells();
-  std::vector<const Cell*> order(cells.size());
-  std::transform(cells.begin(), cells.end(), order.begin(), [](const Cell& cell) { return &cell; });
-  const auto hospital_rank = ranks(total.hospitals());
-  order = sorted_by(order, hospital_rank.size(),
-                    [&](const Cell& cell) { return hospital_rank[cell.hospital]; });
-  const auto diagnosis_rank = ranks(total.diagnoses());
-  order = sorted_by(order, diagnosis_rank.size(),
-                    [&](const Cell& cell) { return diagnosis_rank[cell.diagnosis]; });
-
-  std::vector<Group> groups;
-  for (auto first = order.begin(); first != order.end();) {
-    const auto last = std::find_if(first, order.end(), [&](const Cell* cell) {
-      return cell->diagnosis != (*first)->diagnosis || cell->hospital != (*first)->hospital;
-    });
-    groups.push_back(make_group(total, {first, last}));
-    first = last;
-  }
-  return groups;
-}
-
-}  // namespace
 
 Aggregate aggregate(std::string_view text, const AggregateOptions& options) {
-  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
   const auto input_bytes = text.size();
-  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
-
+  text.remove_prefix(byte_order_mark_size(text));
   const auto header = parse_header(text);
   const auto begin = header.body_begin;
   const auto size = text.size() - begin;
-  const auto parts = options.parts != 0 ? options.parts : size / bytes_per_part + 1;
-
-  // Equal shares, each moved on to the next row boundary.
-  std::vector<std::size_t> wanted(parts + 1);
-  const auto quotient = size / parts;
-  const auto remainder = size % parts;
-  for (std::size_t i = 0; i <= parts; ++i) {
-    wanted[i] = begin + quotient * i + remainder * i / parts;
+  if (options.bytes_done != nullptr) {
+    options.bytes_done->fetch_add(input_bytes - size, std::memory_order_relaxed);
   }
 
-  const auto add_progress = [&](std::size_t bytes) {
-    if (options.bytes_done == nullptr) return;
-    options.bytes_done->fetch_add(bytes, std::memory_order_relaxed);  // read for display only
-  };
-  add_progress(input_bytes - size);
-
-  // One accumulator per worker, not per part: they are few to merge, and which parts a worker
-  // gets makes no difference to the merged result.
-  const auto add_parts = [&](const std::vector<std::size_t>& cuts, bool first_time) {
-    tbb::enumerable_thread_specific<Accumulator> shares{header};
-    tbb::parallel_for(std::size_t{0}, parts, [&](std::size_t part) {
-      // oneTBB begins no further part once one has thrown.
-      compute::throw_if_stopped(options.stop);
-      shares.local().add_part(text, cuts[part], cuts[part + 1]);
-      if (first_time) add_progress(cuts[part + 1] - cuts[part]);
-    });
-    if (shares.empty()) return Accumulator{header};
-    Accumulator total = std::move(*shares.begin());
-    for (auto share = std::next(shares.begin()); share != shares.end(); ++share) {
-      total.merge(*share);
-    }
-    return total;
+  // Equal shares, each moved on to the next row boundary.
+  const auto parts = options.parts != 0 ? options.parts : size / bytes_per_part + 1;
+  const auto wanted = equal_cuts(begin, text.size(), parts);
+  const auto add_parts = [&](const std::vector<std::size_t>& cuts,
+                             std::atomic<std::uint64_t>* bytes_done) {
+    Shares shares{header};
+    shares.add(text, cuts, options.stop, bytes_done);
+    return shares.total();
   };
 
   // Where quotes are, finding the cuts takes a look at the whole text. Most files have none, or
   // have some from the beginning on; in others the cuts are right unless one lies inside quotes.
-  const bool has_quotes =
-      find_byte(text, quote, begin, std::min(text.size(), begin + probe_bytes)) != text.npos;
+  const auto probe_end = std::min(text.size(), begin + quote_probe_bytes);
+  const bool has_quotes = find_byte(text, quote, begin, probe_end) != text.npos;
   const auto cuts = find_row_boundaries(text, begin, wanted, has_quotes);
-  auto total = add_parts(cuts, true);
+  auto total = add_parts(cuts, options.bytes_done);
   if (total.saw_quotes() && !has_quotes) {
     const auto right_cuts = find_row_boundaries(text, begin, wanted, true);
-    if (right_cuts != cuts) total = add_parts(right_cuts, false);
+    if (right_cuts != cuts) total = add_parts(right_cuts, nullptr);
   }
-
-  return {make_groups(total), total.rows(), total.bad_rows(),
-          describe(text, header, total.bad_row_samples())};
+  return summarise(total, text, header);
 }
 
 }  // namespace lambda::csv_etl

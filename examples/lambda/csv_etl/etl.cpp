@@ -1,14 +1,22 @@
 #include "csv_etl/etl.hpp"
 
 #include <algorithm>
+#include <asio/any_io_executor.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
+#include <cstddef>
+#include <memory>
 #include <stop_token>
+#include <system_error>
 #include <utility>
 
 #include "compute/stopwatch.hpp"
+#include "csv_etl/arriving_aggregate.hpp"
 #include "csv_etl/progress_log.hpp"
-#include "event/objects.hpp"
 #include "io/error.hpp"
+#include "io/side_by_side.hpp"
 #include "runtime/error.hpp"
 #include "runtime/log.hpp"
 #include "text/utf8.hpp"
@@ -21,17 +29,77 @@ struct Computed {
   std::vector<io::Item> items;
 };
 
-Computed compute_items(std::string_view text, const EtlJob& job,
-                       std::atomic<std::uint64_t>& bytes_done, std::stop_token stop) {
-  Computed computed;
-  computed.result = aggregate(text, {.bytes_done = &bytes_done, .stop = std::move(stop)});
-  if (job.on_bad_row == OnBadRow::fail && computed.result.bad_rows > 0) {
-    const auto& first = computed.result.bad_row_samples.front();
-    throw HandlerError{
-        "BadRow", "line " + std::to_string(first.line) + ": " + first.reason + ": " + first.text};
+void check_rows(const Aggregate& result, OnBadRow on_bad_row) {
+  if (on_bad_row == OnBadRow::skip || result.bad_rows == 0) return;
+  const auto& first = result.bad_row_samples.front();
+  throw HandlerError{
+      "BadRow", "line " + std::to_string(first.line) + ": " + first.reason + ": " + first.text};
+}
+
+// What the download tells the computation, both on one loop.
+class Arrivals {
+ public:
+  explicit Arrivals(const asio::any_io_executor& executor)
+      : more_(executor, asio::steady_timer::time_point::max()) {}
+
+  void told(const std::shared_ptr<const io::Bytes>& object, std::size_t arrived) {
+    object_ = object;
+    arrived_ = arrived;
+    more_.cancel();  // the timer never expires; cancelling it is what ends the wait
   }
-  computed.items = make_items(computed.result.groups, job.request_id);
-  return computed;
+
+  // Until there is an object at all.
+  [[nodiscard]] asio::awaitable<std::shared_ptr<const io::Bytes>> object() {
+    while (object_ == nullptr) co_await wait();
+    co_return object_;
+  }
+
+  // Until more than `known` bytes have arrived, or all.
+  [[nodiscard]] asio::awaitable<std::size_t> beyond(std::size_t known) {
+    while (arrived_ <= known && arrived_ < object_->size()) co_await wait();
+    co_return arrived_;
+  }
+
+  void forget() { object_.reset(); }
+
+ private:
+  asio::awaitable<void> wait() {
+    std::error_code ignored;
+    co_await more_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+
+  asio::steady_timer more_;
+  std::shared_ptr<const io::Bytes> object_;
+  std::size_t arrived_ = 0;
+};
+
+// On the pool, what has arrived since the last time, until all has. The loop stays free, and logs
+// the progress meanwhile.
+asio::awaitable<void> compute_arriving(Arrivals& arrivals, const EtlJob& job,
+                                       millrace::ComputePool<>& pool, Computed& computed) {
+  auto object = co_await arrivals.object();
+  const auto executor = co_await asio::this_coro::executor;
+  ProgressLog progress{executor, job.request_id, object->size()};
+  ArrivingAggregate rows{object->view(), &progress.done()};
+  for (std::size_t added = 0;;) {
+    added = co_await arrivals.beyond(added);
+    if (added == object->size()) break;
+    // The jobs have names because g++ 12 destroys the captures of a temporary in a co_await
+    // expression twice.
+    auto add = [&rows, added](std::stop_token stop) { rows.add(added, stop); };
+    co_await pool.install(std::move(add));
+  }
+  arrivals.forget();
+  // The job takes the input along, so that its pages are given back on a worker.
+  auto finish = [&rows, &job, input = std::move(object)](std::stop_token stop) {
+    Computed all;
+    all.result = rows.finish(stop);
+    check_rows(all.result, job.on_bad_row);
+    all.items = make_items(all.result.groups, job.request_id);
+    return all;
+  };
+  computed = co_await pool.install(std::move(finish));
+  progress.log_now();
 }
 
 }  // namespace
@@ -64,25 +132,29 @@ asio::awaitable<EtlReport> run_etl(io::ObjectSource& source, io::ItemSink& sink,
   EtlReport report;
   compute::Stopwatch stopwatch;
 
-  // 1. Await the input.
-  auto input = co_await event::read_input(source, job.input);
-  report.input_bytes = input.size();
-  report.read_ms = stopwatch.lap_ms();
-  log_info("input read",
-           {{"requestId", job.request_id}, {"bytes", report.input_bytes}, {"ms", report.read_ms}});
-
-  // 2. Compute on the pool. The loop stays free, and logs the progress meanwhile.
+  // 1. Await the input, and 2. compute on the pool: what is there while the rest is under way.
   Computed computed;
-  try {
-    const auto executor = co_await asio::this_coro::executor;
-    ProgressLog progress{executor, job.request_id, input.size()};
-    // The job takes the input along, so that its pages are given back on a worker. It has a name
-    // because g++ 12 destroys the captures of a temporary in a co_await expression twice.
-    auto work = [&job, &progress, text = std::move(input)](std::stop_token stop) {
-      return compute_items(text.view(), job, progress.done(), std::move(stop));
+  Arrivals arrivals{co_await asio::this_coro::executor};
+  auto read = [&]() -> asio::awaitable<void> {
+    auto on_arrival = [&](const std::shared_ptr<const io::Bytes>& object, std::size_t arrived) {
+      report.input_bytes = object->size();
+      arrivals.told(object, arrived);
     };
-    computed = co_await pool.install(std::move(work));
-    progress.log_now();
+    try {
+      co_await source.get_arriving(job.input, std::move(on_arrival));
+    } catch (const io::Error& error) {
+      throw HandlerError{"InputUnavailable", error.what()};
+    }
+    report.read_ms = stopwatch.lap_ms();
+    log_info(
+        "input read",
+        {{"requestId", job.request_id}, {"bytes", report.input_bytes}, {"ms", report.read_ms}});
+  };
+  auto each = [&](std::size_t index) {
+    return index == 0 ? read() : compute_arriving(arrivals, job, pool, computed);
+  };
+  try {
+    co_await io::side_by_side(2, 2, std::move(each));
   } catch (const InputError& error) {
     throw HandlerError{"InvalidInput", error.what()};
   }

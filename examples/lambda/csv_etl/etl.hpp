@@ -33,8 +33,8 @@ struct EtlReport {
   std::vector<BadRow> bad_row_samples;
   std::size_t input_bytes = 0;
   std::size_t items_written = 0;
-  double read_ms = 0;
-  double compute_ms = 0;
+  double read_ms = 0;     ///< Until all of the input was there.
+  double compute_ms = 0;  ///< From then on: what was computed before is in read_ms.
   double write_ms = 0;
 };
 

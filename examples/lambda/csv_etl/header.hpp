@@ -22,6 +22,12 @@ struct Header {
 
 inline constexpr std::string_view recovery_time_column = "Recovery Time";
 
+/// How many bytes of a byte order mark the text begins with: 3 or none.
+[[nodiscard]] inline std::size_t byte_order_mark_size(std::string_view text) noexcept {
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  return text.starts_with(mark) ? mark.size() : 0;
+}
+
 /// Throws InputError if there is none, if a column is missing or there twice.
 [[nodiscard]] Header parse_header(std::string_view text);
 

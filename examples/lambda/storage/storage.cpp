@@ -71,6 +71,16 @@ asio::awaitable<io::Bytes> Storage::get(std::string location) {
   co_return co_await source.get(std::move(location));
 }
 
+asio::awaitable<void> Storage::get_arriving(std::string location, OnArrival on_arrival) {
+  if (io::s3_object(location)) {
+    aws::S3Source source(s3());
+    co_await source.get_arriving(std::move(location), std::move(on_arrival));
+    co_return;
+  }
+  io::FileSource source;
+  co_await source.get_arriving(std::move(location), std::move(on_arrival));
+}
+
 asio::awaitable<void> Storage::put(std::string location, std::string_view bytes,
                                    std::string content_type) {
   if (io::s3_object(location)) {

@@ -30,6 +30,8 @@ class Storage final : public io::ObjectSource, public io::ObjectSink {
   ~Storage() override;
 
   [[nodiscard]] asio::awaitable<io::Bytes> get(std::string location) override;
+  [[nodiscard]] asio::awaitable<void> get_arriving(std::string location,
+                                                   OnArrival on_arrival) override;
   [[nodiscard]] asio::awaitable<void> put(std::string location, std::string_view bytes,
                                           std::string content_type) override;
 

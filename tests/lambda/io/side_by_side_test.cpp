@@ -1,4 +1,4 @@
-#include "aws/side_by_side.hpp"
+#include "io/side_by_side.hpp"
 
 #include <algorithm>
 #include <asio/bind_cancellation_slot.hpp>
@@ -17,7 +17,7 @@
 #include "lambda/support/await.hpp"
 #include "support/catch.hpp"
 
-using lambda::aws::side_by_side;
+using lambda::io::side_by_side;
 using lambda::testing::await;
 
 namespace {

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <functional>
 
-namespace lambda::aws {
+namespace lambda::io {
 
 /// Awaits `each(0)`, ..., `each(count - 1)`, begun in this order, at most `width` at a time.
 ///
@@ -18,4 +18,4 @@ namespace lambda::aws {
 [[nodiscard]] asio::awaitable<void> side_by_side(
     std::size_t count, std::size_t width, std::function<asio::awaitable<void>(std::size_t)> each);
 
-}  // namespace lambda::aws
+}  // namespace lambda::io

@@ -1,4 +1,4 @@
-#include "aws/side_by_side.hpp"
+#include "io/side_by_side.hpp"
 
 #include <algorithm>
 #include <asio/any_io_executor.hpp>
@@ -17,7 +17,7 @@
 #include <system_error>
 #include <utility>
 
-namespace lambda::aws {
+namespace lambda::io {
 namespace {
 
 using Each = std::function<asio::awaitable<void>(std::size_t)>;
@@ -107,4 +107,4 @@ asio::awaitable<void> side_by_side(std::size_t count, std::size_t width, Each ea
       std::move(initiate), asio::use_awaitable);
 }
 
-}  // namespace lambda::aws
+}  // namespace lambda::io
