@@ -18,7 +18,11 @@ std::optional<Parsed> parse(std::string_view text, const char* format) {
   const std::string copy{text};
   struct tm fields{};
   const char* end = ::strptime(copy.c_str(), format, &fields);
-  if (end == nullptr) return std::nullopt;
+  // The clock counts nanoseconds, of which 2^63 end in the year 2262; none of AWS's dates is before
+  // its time.
+  constexpr int base_year = 1900;
+  const int year = fields.tm_year + base_year;
+  if (end == nullptr || year < 1970 || year > 2261) return std::nullopt;
   const auto used = static_cast<std::size_t>(end - copy.c_str());
   return Parsed{std::chrono::system_clock::from_time_t(::timegm(&fields)), text.substr(used)};
 }

@@ -47,9 +47,7 @@ bool holds(const std::array<std::string_view, N>& codes, std::string_view code) 
   return std::find(codes.begin(), codes.end(), code) != codes.end();
 }
 
-std::string one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+std::string one_line(std::string_view text) {
   return text::printable_excerpt(text, 300);
 }
 
@@ -76,7 +74,7 @@ std::optional<ServiceError> s3_error(const HttpResponse& response) {
                      one_line(root.child_value("Message"))};
   if (const auto region = response.headers.get("x-amz-bucket-region"); !region.empty()) {
     error.message += (error.message.empty() ? "" : " ") + std::string{"(the bucket's region is "} +
-                     one_line(std::string{region}) + ")";
+                     one_line(region) + ")";
   }
   return error;
 }

@@ -63,10 +63,11 @@ Endpoint parse_endpoint(std::string_view text, const std::string& name) {
     endpoint.host = text.substr(separator + 3);
   }
   if (endpoint.host.ends_with('/')) endpoint.host.pop_back();
-  const bool usable =
-      (endpoint.scheme == "http" || endpoint.scheme == "https") && !endpoint.host.empty() &&
-      std::all_of(endpoint.host.begin(), endpoint.host.end(),
-                  [](char c) { return is_plain(c) || c == ':' || c == '[' || c == ']'; });
+  const bool usable = (endpoint.scheme == "http" || endpoint.scheme == "https") &&
+                      !endpoint.host.empty() && endpoint.host.front() != ':' &&
+                      std::all_of(endpoint.host.begin(), endpoint.host.end(), [](char c) {
+                        return is_plain(c) || c == ':' || c == '[' || c == ']';
+                      });
   if (!usable) {
     // What stands before an @ may be a password.
     const bool showable = text.find('@') == std::string_view::npos;

@@ -29,6 +29,12 @@ std::size_t sequence_length(std::string_view text) noexcept {
   return continues(1, low, high) && continues(2) && continues(3) ? 4 : 0;
 }
 
+// Would end the line, or do something to a terminal.
+bool is_control(char c) noexcept {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && c != '\t') || byte == 0x7F;
+}
+
 }  // namespace
 
 bool is_valid_utf8(std::string_view text) noexcept {
@@ -52,7 +58,9 @@ std::string printable_excerpt(std::string_view text, std::size_t max_bytes) {
   std::string excerpt;
   while (!text.empty()) {
     const auto length = sequence_length(text);
-    const auto character = length == 0 ? std::string_view{"\xEF\xBF\xBD"} : text.substr(0, length);
+    const auto character = length == 0                ? std::string_view{"\xEF\xBF\xBD"}
+                           : is_control(text.front()) ? std::string_view{" "}
+                                                      : text.substr(0, length);
     if (excerpt.size() + character.size() > max_bytes) return excerpt + "\xE2\x80\xA6";
     excerpt += character;
     text.remove_prefix(length == 0 ? 1 : length);

@@ -9,9 +9,9 @@ namespace lambda::text {
 
 [[nodiscard]] bool is_valid_utf8(std::string_view text) noexcept;
 
-/// For messages and replies, which must be valid UTF-8 whatever the input held: every invalid
-/// byte becomes U+FFFD, and what is longer than `max_bytes` is cut between characters and ends
-/// in an ellipsis.
+/// For messages and replies, which must be one line of valid UTF-8 whatever the input held: every
+/// invalid byte becomes U+FFFD, every control character but the tab a blank, and what is longer
+/// than `max_bytes` is cut between characters and ends in an ellipsis.
 [[nodiscard]] std::string printable_excerpt(std::string_view text, std::size_t max_bytes = 120);
 
 }  // namespace lambda::text

@@ -36,6 +36,9 @@ TEST_CASE("uri: endpoints") {
   CHECK(error("http://host/path").ends_with("not http://host/path"));
   CHECK(error("ftp://host") != "");
   CHECK(error("http://") != "");
+  CHECK(error("http://:80") != "");
+  CHECK(error("http://host\r\n") ==
+        "AWS_ENDPOINT_URL must be an address such as http://127.0.0.1:8000, not http://host  ");
   CHECK(error("http://user:secret@host").find("secret") == std::string::npos);
 }
 
@@ -46,7 +49,9 @@ TEST_CASE("dates: the three forms") {
   CHECK(amz_date(*time + milliseconds(999)) == "20130524T000007Z");
   CHECK(parse_iso_date("2013-05-24T00:00:07.123456Z") == time);
   CHECK(parse_http_date("Fri, 24 May 2013 00:00:07 GMT") == time);
-  for (const auto* text : {"", "2013-05-24", "2013-05-24T00:00:07", "2013-05-24T00:00:07+01:00"}) {
+  for (const auto* text : {"", "2013-05-24", "2013-05-24T00:00:07", "2013-05-24T00:00:07+01:00",
+                           "13-05-24T00:00:00Z", "9999-05-24T00:00:00Z"}) {
+    INFO(text);
     CHECK_FALSE(parse_iso_date(text));
   }
   for (const auto* text : {"", "24 May 2013", "Fri, 24 May 2013 00:00:07 GMT+1", "7"}) {

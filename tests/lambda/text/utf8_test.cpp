@@ -26,6 +26,7 @@ TEST_CASE("utf8: overlong forms, surrogates, cut sequences and stray bytes are i
 
 TEST_CASE("utf8: an excerpt is valid, short, and cut between characters") {
   CHECK(printable_excerpt("short") == "short");
+  CHECK(printable_excerpt("a\r\n\x1B[1m\tz\x7F") == "a   [1m\tz ");
   CHECK(printable_excerpt("a\xFFz") == "a\xEF\xBF\xBDz");
   CHECK(printable_excerpt("12345678", 4) == "1234\xE2\x80\xA6");
   CHECK(printable_excerpt("123\xC3\xBC", 4) == "123\xE2\x80\xA6");
