@@ -1,5 +1,8 @@
 #include "csv_etl/arriving_aggregate.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <asio/error.hpp>
 #include <atomic>
@@ -137,6 +140,26 @@ TEST_CASE("arriving aggregate: bytes are counted as they are computed, each once
   rows.add(header.size() + 18 + 5);
   CHECK(done == header.size() + 18);
   CHECK(rows.finish().rows == 1000);
+}
+
+TEST_CASE("arriving aggregate: what has not arrived isn't looked at") {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  std::string text = header;
+  while (text.size() < 8 * page) text += "Mercy,Flu,Rest,10\n";
+  text.resize(8 * page);
+  // A look at a page that isn't there yet ends the process.
+  void* const memory = ::mmap(nullptr, text.size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(memory != MAP_FAILED);
+  auto* const bytes = static_cast<char*>(memory);
+  const auto expected = at_once(text);
+  ArrivingAggregate rows{{bytes, text.size()}};
+  for (std::size_t arrived = 0; arrived < text.size(); arrived += page) {
+    REQUIRE(::mprotect(bytes + arrived, page, PROT_READ | PROT_WRITE) == 0);
+    std::copy_n(text.begin() + static_cast<std::ptrdiff_t>(arrived), page, bytes + arrived);
+    rows.add(arrived + page);
+  }
+  CHECK(rows.finish() == expected.result);
+  ::munmap(memory, text.size());
 }
 
 TEST_CASE("arriving aggregate: a stopped one computes nothing more") {
