@@ -42,7 +42,9 @@ TEST_CASE("report: units and differences", "[report]") {
 
   json fields = report_fields(a_report(), before, now);
 
-  CHECK(fields["maxRssKb"] == lambda::max_rss_kb());
+  // It may have grown since, as Catch takes memory as well.
+  CHECK(fields["maxRssKb"] > 1000);
+  CHECK(fields["maxRssKb"] <= lambda::max_rss_kb());
   fields.erase("maxRssKb");
   CHECK(fields == json::parse(R"({
     "requestId": "r-1", "status": "success", "durationMs": 250.0, "invocation": 7,
