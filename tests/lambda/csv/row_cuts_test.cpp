@@ -8,35 +8,25 @@
 #include <vector>
 
 #include "csv_etl/row_scanner.hpp"
+#include "lambda/csv/plain_aggregate.hpp"
 #include "support/catch.hpp"
 
 using namespace lambda::csv_etl;
 
 namespace {
 
-// The rule of quotes.hpp, one character at a time and without a look at runs of quotes: past the
-// closing quote of the field that the quote at `at` would open, or 0 if that quote is stray.
-std::size_t closed_field_end(std::string_view text, std::size_t at) {
+// The rule of quotes.hpp: past the closing quote of the field that the quote at `at` would open, or
+// 0 if that quote is stray.
+std::size_t quoted_end(std::string_view text, std::size_t at) {
   if (at > 0 && text[at - 1] != ',' && text[at - 1] != '\n') return 0;
-  for (++at; at < text.size(); ++at) {
-    if (text[at] != '"') continue;
-    if (at + 1 < text.size() && text[at + 1] == '"') {
-      ++at;
-      continue;
-    }
-    const auto rest = text.substr(at + 1);
-    const bool ends = rest.empty() || rest[0] == ',' || rest[0] == '\n' || rest == "\r" ||
-                      rest.starts_with("\r\n");
-    return ends ? at + 1 : 0;
-  }
-  return 0;
+  return testing::closed_field_end(text, at);
 }
 
 std::vector<std::size_t> all_boundaries(std::string_view text) {
   std::vector<std::size_t> boundaries{0};
   for (std::size_t at = 0; at < text.size();) {
     if (text[at] == '"') {
-      const auto end = closed_field_end(text, at);
+      const auto end = quoted_end(text, at);
       // A stray run is stray as a whole: its second quote doesn't begin a field either.
       at = end != 0 ? end : at + 1;
     } else if (text[at++] == '\n') {

@@ -9,6 +9,7 @@
 
 #include "io/error.hpp"
 #include "lambda/support/files.hpp"
+#include "lambda/support/objects.hpp"
 #include "lambda/support/reported.hpp"
 #include "runtime/error.hpp"
 #include "support/catch.hpp"
@@ -18,32 +19,8 @@ using nlohmann::json;
 
 namespace {
 
-// Objects in memory, as S3 has them; tells on which thread it was asked.
-struct Objects final : io::ObjectSource, io::ObjectSink {
-  std::map<std::string, std::string> bytes;
-  std::map<std::string, std::string> content_types;
-  std::set<std::thread::id> threads;
-
-  asio::awaitable<io::Bytes> get(std::string location) override {
-    threads.insert(std::this_thread::get_id());
-    const auto found = bytes.find(location);
-    if (found == bytes.end()) throw io::Error{location + ": no such key"};
-    io::Bytes copy{found->second.size()};
-    std::copy(found->second.begin(), found->second.end(), copy.data());
-    co_return copy;
-  }
-  asio::awaitable<void> put(std::string location, std::string_view given,
-                            std::string content_type) override {
-    threads.insert(std::this_thread::get_id());
-    if (location.starts_with("s3://full/")) throw io::Error{location + ": no space"};
-    bytes[location] = given;
-    content_types[location] = std::move(content_type);
-    co_return;
-  }
-};
-
 struct Bench {
-  Objects objects;
+  test::Objects objects;
   millrace::ComputePool<> pool{millrace::ComputeConfig{.threads = 2}};
   csv_transform::Handler handler{
       objects, objects, [](const char* name) {

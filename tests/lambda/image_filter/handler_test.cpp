@@ -16,6 +16,7 @@
 #include "image_filter/png.hpp"
 #include "io/error.hpp"
 #include "lambda/image_filter/support.hpp"
+#include "lambda/support/objects.hpp"
 #include "lambda/support/reported.hpp"
 #include "support/catch.hpp"
 
@@ -30,32 +31,8 @@ std::string small_png(unsigned channels = 3) {
   return image_filter::encode_png(image, {});
 }
 
-// Objects in memory, as S3 has them; tells on which thread it was asked.
-struct Objects final : io::ObjectSource, io::ObjectSink {
-  std::map<std::string, std::string> bytes;
-  std::map<std::string, std::string> content_types;
-  std::set<std::thread::id> threads;
-
-  asio::awaitable<io::Bytes> get(std::string location) override {
-    threads.insert(std::this_thread::get_id());
-    const auto found = bytes.find(location);
-    if (found == bytes.end()) throw io::Error{location + ": no such key"};
-    io::Bytes copy{found->second.size()};
-    std::copy(found->second.begin(), found->second.end(), copy.data());
-    co_return copy;
-  }
-  asio::awaitable<void> put(std::string location, std::string_view given,
-                            std::string content_type) override {
-    threads.insert(std::this_thread::get_id());
-    if (location.starts_with("s3://full/")) throw io::Error{location + ": no space"};
-    bytes[location] = given;
-    content_types[location] = std::move(content_type);
-    co_return;
-  }
-};
-
 struct Bench {
-  Objects objects;
+  test::Objects objects;
   millrace::ComputePool<> pool{millrace::ComputeConfig{.threads = 2}};
   image_filter::Handler handler{objects, objects,
                                 test::environment({{"IMAGE_FILTER_OUTPUT_BUCKET", "out"},

@@ -8,9 +8,11 @@
 #include <string>
 
 #include "local_api.hpp"
+#include "refusal.hpp"
 #include "support/catch.hpp"
 
 using lambda::HttpResponse;
+using lambda::testing::error_of;
 using lambda::testing::LocalApi;
 using nlohmann::json;
 
@@ -64,15 +66,6 @@ class Fixture {
   std::filesystem::path folder_;
   LocalApi api_;
 };
-
-std::string error_of(const HttpResponse& response, const std::string& type) {
-  INFO(response.body);
-  CHECK(response.status == 200);
-  CHECK(response.headers.get("X-Amz-Function-Error") == "Unhandled");
-  const json error = json::parse(response.body);
-  CHECK(error.at("errorType") == type);
-  return error.at("errorMessage");
-}
 
 json result_of(const HttpResponse& response) {
   INFO(response.body);

@@ -5,9 +5,11 @@
 
 #include "lambda/support/files.hpp"
 #include "local_api.hpp"
+#include "refusal.hpp"
 #include "support/catch.hpp"
 
 using lambda::HttpResponse;
+using lambda::testing::error_of;
 using lambda::testing::LocalApi;
 using nlohmann::json;
 
@@ -42,15 +44,6 @@ class Fixture {
   LocalApi api_{{"--env", "WORKER_COUNT=2", "--env", "CSV_TRANSFORM_OUTPUT=" + path("out.csv"),
                  "--", CSV_TRANSFORM_BOOTSTRAP}};
 };
-
-std::string error_of(const HttpResponse& response, const std::string& type) {
-  INFO(response.body);
-  CHECK(response.status == 200);
-  CHECK(response.headers.get("X-Amz-Function-Error") == "Unhandled");
-  const json error = json::parse(response.body);
-  CHECK(error.at("errorType") == type);
-  return error.at("errorMessage");
-}
 
 }  // namespace
 

@@ -6,9 +6,11 @@
 #include "image_filter/png.hpp"
 #include "lambda/support/files.hpp"
 #include "local_api.hpp"
+#include "refusal.hpp"
 #include "support/catch.hpp"
 
 using lambda::HttpResponse;
+using lambda::testing::error_of;
 using lambda::testing::LocalApi;
 using nlohmann::json;
 namespace filter = lambda::image_filter;
@@ -55,15 +57,6 @@ class Fixture {
   LocalApi api_{{"--env", "WORKER_COUNT=2", "--env", "IMAGE_FILTER_OUTPUT=" + path("out.png"),
                  "--env", "IMAGE_FILTER_MAX_PIXELS=1000", "--", IMAGE_FILTER_BOOTSTRAP}};
 };
-
-std::string error_of(const HttpResponse& response, const std::string& type) {
-  INFO(response.body);
-  CHECK(response.status == 200);
-  CHECK(response.headers.get("X-Amz-Function-Error") == "Unhandled");
-  const json error = json::parse(response.body);
-  CHECK(error.at("errorType") == type);
-  return error.at("errorMessage");
-}
 
 }  // namespace
 

@@ -40,10 +40,11 @@ TEST_CASE("report: units and differences", "[report]") {
   now.run_time.p50 = 3ms;
   now.run_time.p99 = 4s;
 
+  const auto rss_before = lambda::max_rss_kb();
   json fields = report_fields(a_report(), before, now);
 
-  // It may have grown since, as Catch takes memory as well.
-  CHECK(fields["maxRssKb"] > 1000);
+  // It may grow at any time.
+  CHECK(fields["maxRssKb"] >= rss_before);
   CHECK(fields["maxRssKb"] <= lambda::max_rss_kb());
   fields.erase("maxRssKb");
   CHECK(fields == json::parse(R"({
