@@ -5,6 +5,7 @@
 #include <string>
 
 #include "http/http_client.hpp"
+#include "lambda/http/requests.hpp"
 #include "lambda/support/await.hpp"
 #include "lambda/support/scripted_server.hpp"
 #include "support/catch.hpp"
@@ -17,12 +18,6 @@ using namespace lambda::testing;
 
 namespace {
 
-HttpRequest get(const std::string& url) {
-  HttpRequest request;
-  request.url = url;
-  return request;
-}
-
 HttpRequest get_into(const std::string& url, std::span<char> place) {
   HttpRequest request = get(url);
   request.into = [place](const HttpResponse& head) -> std::optional<std::span<char>> {
@@ -30,15 +25,6 @@ HttpRequest get_into(const std::string& url, std::span<char> place) {
     return place;
   };
   return request;
-}
-
-std::error_code error_of(asio::io_context& context, asio::awaitable<HttpResponse> work) {
-  try {
-    await(context, std::move(work));
-  } catch (const std::system_error& e) {
-    return e.code();
-  }
-  return {};
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "lambda/http/requests.hpp"
 #include "lambda/support/await.hpp"
 #include "lambda/support/scripted_server.hpp"
 #include "support/catch.hpp"
@@ -23,28 +24,12 @@ using namespace lambda::testing;
 
 namespace {
 
-HttpRequest get(const std::string& url) {
-  HttpRequest request;
-  request.url = url;
-  return request;
-}
-
 HttpRequest with_body(const std::string& method, const std::string& url, std::string body) {
   HttpRequest request;
   request.method = method;
   request.url = url;
   request.body = std::move(body);
   return request;
-}
-
-/// The code of the `std::system_error` that `work` ends with.
-std::error_code error_of(asio::io_context& context, asio::awaitable<HttpResponse> work) {
-  try {
-    await(context, std::move(work));
-  } catch (const std::system_error& e) {
-    return e.code();
-  }
-  return {};
 }
 
 }  // namespace

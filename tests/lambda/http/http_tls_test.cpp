@@ -4,6 +4,7 @@
 
 #include "http/ca_bundle.hpp"
 #include "http/http_client.hpp"
+#include "lambda/http/requests.hpp"
 #include "lambda/support/await.hpp"
 #include "lambda/support/files.hpp"
 #include "support/catch.hpp"
@@ -40,12 +41,6 @@ class Authority {
 
   test::TemporaryDirectory directory_;
 };
-
-HttpRequest get(const std::string& url) {
-  HttpRequest request;
-  request.url = url;
-  return request;
-}
 
 }  // namespace
 
