@@ -117,7 +117,7 @@ void check_uri(const std::string& text) {
     const auto endpoint = parse_endpoint(text, "AWS_ENDPOINT_URL");
     fuzz::require(endpoint.scheme == "http" || endpoint.scheme == "https", "a scheme");
     fuzz::require(!endpoint.host.empty(), "an endpoint has a host");
-    fuzz::require(parse_endpoint(endpoint.origin(), "").host == endpoint.host,
+    fuzz::require(parse_endpoint(endpoint.origin(), "").origin() == endpoint.origin(),
                   "an endpoint reads back");
   } catch (const lambda::io::Error& error) {
     check_line(error.what());

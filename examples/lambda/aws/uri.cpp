@@ -1,6 +1,11 @@
 #include "aws/uri.hpp"
 
+#include <curl/curl.h>
+
 #include <algorithm>
+#include <memory>
+#include <new>
+#include <optional>
 
 #include "io/error.hpp"
 #include "text/utf8.hpp"
@@ -30,6 +35,43 @@ std::string encoded(std::string_view text, bool keep_slashes) {
   return result;
 }
 
+using UrlHandle = std::unique_ptr<CURLU, decltype([](CURLU* url) { curl_url_cleanup(url); })>;
+
+/// Nothing where the URL has no such part.
+std::optional<std::string> part(const UrlHandle& url, CURLUPart which, unsigned flags = 0) {
+  char* text = nullptr;
+  if (curl_url_get(url.get(), which, &text, flags) != CURLUE_OK) return std::nullopt;
+  const std::unique_ptr<char, decltype([](char* memory) { curl_free(memory); })> owner{text};
+  return std::string{text};
+}
+
+/// Nothing if the text is no URL, or says more than where a server is.
+std::optional<Endpoint> parse_origin(std::string_view text) {
+  const UrlHandle url{curl_url()};
+  if (!url) throw std::bad_alloc{};
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;  // curl would end there
+  if (curl_url_set(url.get(), CURLUPART_URL, std::string{text}.c_str(), CURLU_DISALLOW_USER) !=
+      CURLUE_OK) {
+    return std::nullopt;
+  }
+  for (const auto more : {CURLUPART_ZONEID, CURLUPART_QUERY, CURLUPART_FRAGMENT}) {
+    if (part(url, more)) return std::nullopt;
+  }
+  if (part(url, CURLUPART_PATH) != "/") return std::nullopt;
+  Endpoint endpoint{part(url, CURLUPART_SCHEME).value_or(""),
+                    part(url, CURLUPART_HOST).value_or("")};
+  const bool usable =
+      (endpoint.scheme == "http" || endpoint.scheme == "https") && !endpoint.host.empty() &&
+      std::all_of(endpoint.host.begin(), endpoint.host.end(),
+                  [](char c) { return is_plain(c) || c == ':' || c == '[' || c == ']'; });
+  if (!usable) return std::nullopt;
+  // The scheme's own is no part of the Host header, which is signed.
+  if (const auto port = part(url, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT)) {
+    endpoint.host += ':' + *port;
+  }
+  return endpoint;
+}
+
 }  // namespace
 
 std::string uri_encoded(std::string_view text) {
@@ -56,30 +98,14 @@ std::string canonical_query(const Query& query) {
 }
 
 Endpoint parse_endpoint(std::string_view text, const std::string& name) {
-  const auto separator = text.find("://");
-  Endpoint endpoint;
-  if (separator != std::string_view::npos) {
-    endpoint.scheme = text.substr(0, separator);
-    endpoint.host = text.substr(separator + 3);
-  }
-  if (endpoint.host.ends_with('/')) endpoint.host.pop_back();
-  const bool usable = (endpoint.scheme == "http" || endpoint.scheme == "https") &&
-                      !endpoint.host.empty() && endpoint.host.front() != ':' &&
-                      std::all_of(endpoint.host.begin(), endpoint.host.end(), [](char c) {
-                        return is_plain(c) || c == ':' || c == '[' || c == ']';
-                      });
-  if (!usable) {
+  auto endpoint = parse_origin(text);
+  if (!endpoint) {
     // What stands before an @ may be a password.
     const bool showable = text.find('@') == std::string_view::npos;
     throw io::Error{name + " must be an address such as http://127.0.0.1:8000" +
                     (showable ? ", not " + text::printable_excerpt(text) : "")};
   }
-  // It isn't part of the Host header then, which is signed.
-  const std::string own_port = endpoint.scheme == "http" ? ":80" : ":443";
-  if (endpoint.host.ends_with(own_port)) {
-    endpoint.host.resize(endpoint.host.size() - own_port.size());
-  }
-  return endpoint;
+  return *std::move(endpoint);
 }
 
 }  // namespace lambda::aws

@@ -28,6 +28,7 @@ TEST_CASE("uri: endpoints") {
   CHECK(parse_endpoint("http://localhost:80/", "X").host == "localhost");
   CHECK(parse_endpoint("https://s3.example:443", "X").host == "s3.example");
   CHECK(parse_endpoint("https://s3.example:80", "X").host == "s3.example:80");
+  CHECK(parse_endpoint("http://[::1]:8000", "X").origin() == "http://[::1]:8000");
   const auto error = [](const char* text) {
     return test::message_of<io::Error>([&] { return parse_endpoint(text, "AWS_ENDPOINT_URL"); });
   };
@@ -36,7 +37,12 @@ TEST_CASE("uri: endpoints") {
   CHECK(error("http://host/path").ends_with("not http://host/path"));
   CHECK(error("ftp://host") != "");
   CHECK(error("http://") != "");
-  CHECK(error("http://:80") != "");
+  for (const auto* text :
+       {"http://:80", "http://host:80:80/", "http://host:65536", "http://host/?query",
+        "http://host#part", "http://[::1%25eth0]", "http://[::1"}) {
+    INFO(text);
+    CHECK(error(text).starts_with("AWS_ENDPOINT_URL must be "));
+  }
   CHECK(error("http://host\r\n") ==
         "AWS_ENDPOINT_URL must be an address such as http://127.0.0.1:8000, not http://host  ");
   CHECK(error("http://user:secret@host").find("secret") == std::string::npos);
