@@ -14,21 +14,19 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-INVOKE = "/2015-03-31/functions/function/invocations"
+sys.path.insert(0, str(ROOT / "tools/lambda"))
+
+from millrace_lambda.cli import ToolError  # noqa: E402
+from millrace_lambda.function import Local  # noqa: E402
+
 CHECKED_UP_TO = 3_000_000  # rows; the independent calculation does about 400,000 in a second
 REPETITIONS = 5
 
 TERMINAL = sys.stdout.isatty()
 BOLD, DIM, GREEN, PLAIN = ("\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[0m") if TERMINAL else ("",) * 4
 WIDTH = max(60, min(100, shutil.get_terminal_size((80, 24)).columns))
-
-
-class DemoError(Exception):
-    """One line for the user."""
 
 
 def bar(share: float, width: int) -> str:
@@ -56,78 +54,43 @@ class Progress:
         print(("\r\x1b[K" if TERMINAL else "") + f"  {self.what:<22} {text}", flush=True)
 
 
-class Service:
-    """local-runtime-api with bootstrap-csv-etl behind it, stopped when the block ends."""
+class Service(Local):
+    """bootstrap-csv-etl, with its progress."""
 
     def __init__(self, build: pathlib.Path, work: pathlib.Path, workers: int | None):
         """`workers` None: as many as the process may use."""
+        super().__init__(build, "csv-etl", {"WORKER_COUNT": str(workers)} if workers else None)
         self.log = work / f"service-{workers or 'all'}.log"
-        self.command = [
-            str(build / "examples/lambda/local/local-runtime-api"), "--port", "0", "--timeout", "900",
-            *(["--env", f"WORKER_COUNT={workers}"] if workers else []),
-            "--", str(build / "examples/lambda/csv_etl/bootstrap-csv-etl"),
-        ]
-        self.process = None
-        self.url = ""
+        self.log.unlink(missing_ok=True)
         self.progress = None  # (done, total) as last logged by the function
 
-    def __enter__(self) -> "Service":
-        environment = dict(os.environ, AWS_LAMBDA_LOG_FORMAT="JSON", AWS_LAMBDA_LOG_LEVEL="INFO")
-        # A group of its own: Ctrl-C reaches the driver, which stops the service in order.
-        self.process = subprocess.Popen(
-            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, env=environment, text=True, start_new_session=True)
-        for line in self.process.stdout:
-            if "listening on http://" in line:
-                self.url = line[line.index("http://"):].strip()
-                break
-        else:
-            raise DemoError(f"the local Runtime API ended with status {self.process.wait()} before it listened")
-        threading.Thread(target=self.follow, daemon=True).start()
-        return self
+    def logged(self, line: str) -> None:
+        with open(self.log, "a", encoding="utf-8") as log:
+            log.write(line)
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            entry = json.loads(line[line.index("{"):])
+            if entry["message"] == "progress":
+                self.progress = (entry["done"], entry["total"])
 
-    def __exit__(self, *_) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def follow(self) -> None:
-        with open(self.log, "w", encoding="utf-8") as log:
-            for line in self.process.stdout:
-                log.write(line)
-                log.flush()
-                with contextlib.suppress(ValueError, KeyError, TypeError):
-                    entry = json.loads(line[line.index("{"):])
-                    if entry["message"] == "progress":
-                        self.progress = (entry["done"], entry["total"])
-
-    def invoke(self, event: dict, progress: Progress | None = None) -> dict:
+    def invoke_and_show(self, event: dict, progress: Progress | None = None) -> dict:
         self.progress = None
         outcome = {}
 
-        def post() -> None:
-            request = urllib.request.Request(
-                self.url + INVOKE, json.dumps(event).encode(), {"Content-Type": "application/json"})
+        def call() -> None:
             try:
-                with urllib.request.urlopen(request) as reply:
-                    outcome["error"] = reply.headers.get("X-Amz-Function-Error")
-                    outcome["body"] = json.load(reply)
-            except (OSError, ValueError) as error:
-                outcome["error"] = str(error)
+                outcome["reply"] = self.invoke(event).result()
+            except (ToolError, OSError) as error:
+                outcome["error"] = error
 
-        thread = threading.Thread(target=post, daemon=True)
+        thread = threading.Thread(target=call, daemon=True)
         thread.start()
         while thread.is_alive():
             thread.join(0.05)
             if progress and self.progress:
                 progress.show(self.progress[0] / max(1, self.progress[1]))
-        if outcome.get("error"):
-            body = outcome.get("body", {})
-            raise DemoError(f"the function failed: {body.get('errorMessage', outcome['error'])} (log: {self.log})")
-        return outcome["body"]
+        if "error" in outcome:
+            raise ToolError(f"{outcome['error']} (log: {self.log})")
+        return outcome["reply"]
 
 
 def input_file(arguments) -> pathlib.Path:
@@ -155,7 +118,7 @@ def input_file(arguments) -> pathlib.Path:
             process.terminate()
             process.wait()
     if process.returncode != 0:
-        raise DemoError(f"generating the records failed with status {process.returncode}")
+        raise ToolError(f"generating the records failed with status {process.returncode}")
     seconds = time.monotonic() - started
     progress.done(f"{arguments.rows:,} rows, {path.stat().st_size / 1e6:.1f} MB, generated in {seconds:.1f} s")
     return path
@@ -202,7 +165,7 @@ def compare_workers(services: dict[int, Service], event: dict) -> None:
     progress = Progress(f"1 and {many} workers")
     for i in range(REPETITIONS):
         for workers, service in services.items():
-            times[workers].append(service.invoke(event)["compute_ms"])
+            times[workers].append(service.invoke_and_show(event)["compute_ms"])
         progress.show((i + 1) / REPETITIONS)
     progress.done(f"{REPETITIONS} invocations each, alternating")
     heading(f"Parse and aggregate: 1 worker against {many}, medians")
@@ -219,7 +182,7 @@ def check(source: pathlib.Path, database: pathlib.Path, request_id: str) -> None
         [sys.executable, "-B", str(ROOT / "examples/lambda/csv_etl/check_result.py"),
          str(source), str(database), request_id], capture_output=True, text=True, check=False)
     if checker.returncode != 0:
-        raise DemoError(f"the independent calculation disagrees:\n{checker.stdout}{checker.stderr}")
+        raise ToolError(f"the independent calculation disagrees:\n{checker.stdout}{checker.stderr}")
     Progress("checked").done(f"{checker.stdout.strip()} an independent calculation (python3, csv and decimal)")
 
 
@@ -233,7 +196,7 @@ def run(arguments) -> None:
     with contextlib.ExitStack() as stack:
         service = stack.enter_context(Service(arguments.build, arguments.work, arguments.workers))
         progress = Progress("invoking the function")
-        reply = service.invoke(event, progress)
+        reply = service.invoke_and_show(event, progress)
         progress.done(f"request {reply['request_id']}")
         # Python's csv module reads on as it sees fit where a row is broken: nothing to compare with.
         if reply["rows"] <= CHECKED_UP_TO and reply["bad_rows"] == 0:
@@ -259,7 +222,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         run(arguments)
-    except DemoError as error:
+    except ToolError as error:
         print(f"tools/demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -68,7 +68,7 @@ class Rival:
 
 
 def start_all(rust):
-    npm = os.path.join(BUILD, "npm")
+    npm = os.path.join(ROOT, "build", "npm", "benchmarks", "lambda")
     for script in ("rival.mjs", "duckdb.mjs", "polars.mjs", "node_stream.mjs"):
         shutil.copy(os.path.join(SOURCE, script), npm)  # Node looks for packages beside a script
     millrace = os.path.join(BUILD, "benchmarks", "lambda", "csv-millrace")

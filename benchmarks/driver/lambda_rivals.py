@@ -29,7 +29,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lambda", "image_filter"))
 import images  # noqa: E402  (the independent calculation of the filters)
 
 SOURCE = os.path.join(ROOT, "benchmarks", "lambda")
-NPM = os.path.join(BUILD, "npm")
+NPM = os.path.join(ROOT, "build", "npm", "benchmarks", "lambda")
 PROGRAMS = os.path.join(BUILD, "benchmarks", "lambda")
 EXAMPLES = os.path.join(BUILD, "examples", "lambda")
 SCRATCH = os.path.join(BUILD, "lambda")

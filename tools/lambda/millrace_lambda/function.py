@@ -115,8 +115,12 @@ class Local:
             self.process.kill()
             self.process.wait()
 
+    def logged(self, line: str) -> None:
+        """Told of each line of the log as it comes, on a thread of its own."""
+
     def follow(self) -> None:
         for line in self.process.stdout:
+            self.logged(line)
             with self.changed:
                 self.lines.append(line.rstrip("\n"))
                 if report := parse_report(line):
