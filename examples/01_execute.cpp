@@ -4,6 +4,7 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 #include <chrono>
 #include <cstdint>
@@ -28,15 +29,16 @@ std::uint64_t next_prime(std::uint64_t n) {
   return n;
 }
 
-asio::awaitable<void> tick(asio::steady_timer& timer, int& ticks) {
-  for (;;) {
+asio::awaitable<void> tick(const bool& computing, int& ticks) {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  while (computing) {
     timer.expires_after(std::chrono::milliseconds(1));
     co_await timer.async_wait(asio::use_awaitable);
     ++ticks;
   }
 }
 
-asio::awaitable<void> compute(millrace::ComputePool<>& pool, asio::steady_timer& timer) {
+asio::awaitable<void> compute(millrace::ComputePool<>& pool, bool& computing) {
   const std::uint64_t prime = co_await pool.execute([] { return next_prime(900'000'000'000'000); });
   std::cout << "next prime: " << prime << '\n';
 
@@ -45,7 +47,11 @@ asio::awaitable<void> compute(millrace::ComputePool<>& pool, asio::steady_timer&
   } catch (const std::invalid_argument& error) {
     std::cout << "refused:    " << error.what() << '\n';
   }
-  timer.cancel();
+  computing = false;
+}
+
+void rethrow(std::exception_ptr error) {
+  if (error) std::rethrow_exception(error);
 }
 
 }  // namespace
@@ -53,14 +59,11 @@ asio::awaitable<void> compute(millrace::ComputePool<>& pool, asio::steady_timer&
 int main() {
   millrace::ComputePool pool;
   asio::io_context context;
-  asio::steady_timer timer(context);
+  bool computing = true;
   int ticks = 0;
 
-  // The timer's cancellation ends tick() with an exception that nobody needs.
-  asio::co_spawn(context, tick(timer, ticks), [](std::exception_ptr) {});
-  asio::co_spawn(context, compute(pool, timer), [](std::exception_ptr error) {
-    if (error) std::rethrow_exception(error);
-  });
+  asio::co_spawn(context, tick(computing, ticks), rethrow);
+  asio::co_spawn(context, compute(pool, computing), rethrow);
   context.run();
   std::cout << "ticks of the loop meanwhile: " << ticks << '\n';
 }

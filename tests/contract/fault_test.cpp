@@ -50,6 +50,14 @@
 // Not realloc, which nobody here uses but a sanitizer for a thread that begins.
 
 #if defined(__SANITIZE_ADDRESS__)
+#define MILLRACE_TEST_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MILLRACE_TEST_ASAN 1
+#endif
+#endif
+
+#if defined(MILLRACE_TEST_ASAN)
 #define MILLRACE_TEST_NEXT(name) __interceptor_##name
 #else
 #define MILLRACE_TEST_NEXT(name) __libc_##name
@@ -370,7 +378,7 @@ class ThreadsMadeBefore {
   ComputePool<> pool_{{.threads = workers}};
 };
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(MILLRACE_TEST_ASAN)
 // The sanitizer allocates for each thread that begins, and ends the program if it can't.
 constexpr where where_a_thread_begins = where::this_thread;
 #else

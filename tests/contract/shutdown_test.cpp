@@ -626,7 +626,6 @@ TEST_CASE("a coroutine sees pool_shut_down after its pool has gone [P22]") {
 TEST_CASE("a pool and then its context go with completions undelivered [P22]") {
   for_each_way_back([](auto make_context, auto executor_of) {
     Handlers handlers;
-    std::latch held(1);
     auto context = make_context();
     {
       ComputePool pool{{.threads = 1}};
@@ -655,10 +654,10 @@ TEST_CASE("cancelling what a pool left behind does nothing, the pool being gone 
           seen.push_back(code_of(error));
         }));
   };
+  std::latch running(1);
+  std::latch release(1);
   {
     ComputePool pool{{.threads = 1, .max_pending = 10}};
-    std::latch running(1);
-    std::latch release(1);
     pool.execute(
         [&](const std::stop_token& stop) {
           running.count_down();

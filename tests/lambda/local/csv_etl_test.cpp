@@ -8,7 +8,7 @@
 #include <string>
 
 #include "local_api.hpp"
-#include "refusal.hpp"
+#include "replies.hpp"
 #include "support/catch.hpp"
 
 using lambda::HttpResponse;

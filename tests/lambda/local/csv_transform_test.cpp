@@ -5,7 +5,7 @@
 
 #include "lambda/support/files.hpp"
 #include "local_api.hpp"
-#include "refusal.hpp"
+#include "replies.hpp"
 #include "support/catch.hpp"
 
 using lambda::HttpResponse;

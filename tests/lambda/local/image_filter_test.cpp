@@ -6,7 +6,7 @@
 #include "image_filter/png.hpp"
 #include "lambda/support/files.hpp"
 #include "local_api.hpp"
-#include "refusal.hpp"
+#include "replies.hpp"
 #include "support/catch.hpp"
 
 using lambda::HttpResponse;

@@ -6,14 +6,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <asio/buffer.hpp>
-#include <asio/io_context.hpp>
-#include <asio/ip/tcp.hpp>
-#include <asio/read_until.hpp>
-#include <asio/write.hpp>
-#include <chrono>
 #include <csignal>
-#include <cstdint>
 #include <filesystem>
 #include <future>
 #include <nlohmann/json.hpp>
@@ -21,14 +14,14 @@
 #include <string>
 #include <vector>
 
-#include "lambda/support/await.hpp"
+#include "replies.hpp"
 #include "support/catch.hpp"
 
-using lambda::HttpHeaders;
-using lambda::HttpRequest;
 using lambda::HttpResponse;
-using lambda::testing::await;
+using lambda::testing::error_of;
 using lambda::testing::LocalApi;
+using lambda::testing::message_of;
+using lambda::testing::result_of;
 using nlohmann::json;
 
 namespace {
@@ -38,26 +31,6 @@ std::vector<std::string> with_bootstrap(std::vector<std::string> arguments = {})
     arguments.emplace_back(argument);
   }
   return arguments;
-}
-
-json ok(const HttpResponse& response) {
-  INFO(response.body);
-  CHECK(response.status == 200);
-  CHECK_FALSE(response.headers.find("X-Amz-Function-Error"));
-  return json::parse(response.body);
-}
-
-/// The body of a failed call, which Lambda answers with 200 and a header.
-json function_error(const HttpResponse& response) {
-  INFO(response.body.substr(0, 300));
-  CHECK(response.status == 200);
-  CHECK(response.headers.get("X-Amz-Function-Error") == "Unhandled");
-  CHECK(response.headers.get("Content-Type") == "application/json");
-  return json::parse(response.body);
-}
-
-std::string message(const json& error) {
-  return error.at("errorMessage").get<std::string>();
 }
 
 /// What a process has open, as `socket:[1234]`; standard input, output and error left out.
@@ -73,7 +46,7 @@ std::set<std::string> open_files(pid_t pid) {
 
 /// A call goes well, and is computed in the pool.
 void check_serves(LocalApi& api) {
-  CHECK(ok(api.invoke(R"({"do":"compute"})")) == 42);
+  CHECK(result_of(api.invoke(R"({"do":"compute"})")) == 42);
 }
 
 std::string exit_text(const HttpResponse& response, const std::string& how) {
@@ -86,9 +59,9 @@ std::string exit_text(const HttpResponse& response, const std::string& how) {
 TEST_CASE("local: a call is answered", "[local]") {
   LocalApi api(with_bootstrap());
   const HttpResponse response = api.invoke(R"({"n":1,"text":"ä"})");
-  CHECK(ok(response) == json({{"n", 1}, {"text", "ä"}}));
+  CHECK(result_of(response) == json({{"n", 1}, {"text", "ä"}}));
   CHECK(response.headers.get("X-Amzn-RequestId").size() == 36);
-  CHECK(ok(api.invoke("")) == json::object());
+  CHECK(result_of(api.invoke("")) == json::object());
   check_serves(api);
 }
 
@@ -97,7 +70,7 @@ TEST_CASE("local: the function sees its context", "[local]") {
   const HttpResponse response =
       api.invoke(R"({"do":"context"})",
                  {{"X-Amzn-Trace-Id", "Root=1-2-3"}, {"X-Amz-Client-Context", "eyJhIjoxfQ=="}});
-  const json context = ok(response);
+  const json context = result_of(response);
   CHECK(context.at("request_id") == response.headers.get("X-Amzn-RequestId"));
   CHECK(context.at("remaining_ms") > 0);
   CHECK(context.at("remaining_ms") <= 60'000);
@@ -110,7 +83,7 @@ TEST_CASE("local: the function sees its context", "[local]") {
 TEST_CASE("local: the function sees Lambda's environment and --env", "[local]") {
   LocalApi api(with_bootstrap({"--env", "GREETING=hello world"}));
   const auto env = [&](const std::string& name) {
-    return ok(api.invoke(json{{"do", "env"}, {"name", name}}.dump()));
+    return result_of(api.invoke(json{{"do", "env"}, {"name", name}}.dump()));
   };
   CHECK("http://" + env("AWS_LAMBDA_RUNTIME_API").get<std::string>() == api.url());
   CHECK(env("AWS_LAMBDA_FUNCTION_NAME") == "function");
@@ -121,34 +94,34 @@ TEST_CASE("local: the function sees Lambda's environment and --env", "[local]") 
 TEST_CASE("local: a malformed event", "[local][failure]") {
   LocalApi api(with_bootstrap());
   const std::string event = GENERATE("{\"do\":", "\xFF", "{} x", "nul");
-  const json error = function_error(api.invoke(event));
+  const json error = error_of(api.invoke(event));
   CHECK(error.at("errorType") == "Runtime.UnmarshalError");
-  CHECK_THAT(message(error), Catch::Contains("not JSON"));
+  CHECK_THAT(message_of(error), Catch::Contains("not JSON"));
   check_serves(api);
 }
 
 TEST_CASE("local: a handler that throws", "[local][failure]") {
   LocalApi api(with_bootstrap());
-  const json error = function_error(api.invoke(R"({"do":"throw"})"));
+  const json error = error_of(api.invoke(R"({"do":"throw"})"));
   CHECK(error.at("errorType") == "Function.AsToldTo");
-  CHECK(message(error) == "thrown as told");
+  CHECK(message_of(error) == "thrown as told");
   check_serves(api);
 }
 
 TEST_CASE("local: bootstrap is killed in the middle of an invocation", "[local][failure]") {
   LocalApi api(with_bootstrap());
-  const pid_t bootstrap = ok(api.invoke(R"({"do":"pid"})")).get<pid_t>();
+  const pid_t bootstrap = result_of(api.invoke(R"({"do":"pid"})")).get<pid_t>();
   auto call = std::async(std::launch::async, [&] { return api.invoke(R"({"do":"hang"})"); });
   REQUIRE(api.wait_for_log("START RequestId", 2));
   ::kill(bootstrap, SIGKILL);
 
   const HttpResponse response = call.get();
 
-  const json error = function_error(response);
+  const json error = error_of(response);
   CHECK(error.at("errorType") == "Runtime.ExitError");
-  CHECK(message(error) == exit_text(response, "signal: killed"));
+  CHECK(message_of(error) == exit_text(response, "signal: killed"));
   check_serves(api);
-  CHECK(ok(api.invoke(R"({"do":"pid"})")) != bootstrap);
+  CHECK(result_of(api.invoke(R"({"do":"pid"})")) != bootstrap);
 }
 
 TEST_CASE("local: bootstrap ends itself in the middle of an invocation", "[local][failure]") {
@@ -159,13 +132,13 @@ TEST_CASE("local: bootstrap ends itself in the middle of an invocation", "[local
   }));
   LocalApi api(with_bootstrap());
   const HttpResponse response = api.invoke(event);
-  CHECK(message(function_error(response)) == exit_text(response, how));
+  CHECK(message_of(error_of(response)) == exit_text(response, how));
   check_serves(api);
 }
 
 TEST_CASE("local: bootstrap is killed between two invocations", "[local][failure]") {
   LocalApi api(with_bootstrap());
-  const pid_t bootstrap = ok(api.invoke(R"({"do":"pid"})")).get<pid_t>();
+  const pid_t bootstrap = result_of(api.invoke(R"({"do":"pid"})")).get<pid_t>();
   ::kill(bootstrap, SIGKILL);
   REQUIRE(api.wait_for_log("bootstrap has ended (signal: killed)"));
   check_serves(api);
@@ -176,11 +149,11 @@ TEST_CASE("local: a timeout", "[local][failure]") {
   // Keeping the I/O thread, on which the function would stop itself before, and a worker for ever.
   const std::string event = GENERATE(R"({"do":"block"})", R"({"do":"compute for ever"})");
   const HttpResponse response = api.invoke(event);
-  const json error = function_error(response);
+  const json error = error_of(response);
   CHECK(error.size() == 1);
   const std::string id{response.headers.get("X-Amzn-RequestId")};
   // `2026-11-20T04:43:31.123Z <id> Task ...`
-  CHECK(message(error).find("Z " + id + " Task timed out after 0.25 seconds") == 23);
+  CHECK(message_of(error).find("Z " + id + " Task timed out after 0.25 seconds") == 23);
   check_serves(api);
 }
 
@@ -193,8 +166,8 @@ TEST_CASE("local: calls behind one that times out are served", "[local][failure]
   for (auto& call : behind) {
     call = std::async(std::launch::async, [&] { return api.invoke(R"({"do":"compute"})"); });
   }
-  CHECK_THAT(message(function_error(slow.get())), Catch::Contains("timed out"));
-  for (auto& call : behind) CHECK(ok(call.get()) == 42);
+  CHECK_THAT(message_of(error_of(slow.get())), Catch::Contains("timed out"));
+  for (auto& call : behind) CHECK(result_of(call.get()) == 42);
 }
 
 TEST_CASE("local: calls at the same time are served one after another", "[local]") {
@@ -205,15 +178,15 @@ TEST_CASE("local: calls at the same time are served one after another", "[local]
         std::async(std::launch::async, [&api, i] { return api.invoke(json{{"n", i}}.dump()); }));
   }
   for (int i = 0; i < 8; ++i) {
-    CHECK(ok(calls[static_cast<std::size_t>(i)].get()) == json({{"n", i}}));
+    CHECK(result_of(calls[static_cast<std::size_t>(i)].get()) == json({{"n", i}}));
   }
 }
 
 TEST_CASE("local: a reply that is too large", "[local][failure]") {
   LocalApi api(with_bootstrap());
-  const json error = function_error(api.invoke(R"({"do":"size","bytes":6291557})"));
+  const json error = error_of(api.invoke(R"({"do":"size","bytes":6291557})"));
   CHECK(error.at("errorType") == "Function.ResponseSizeTooLarge");
-  CHECK_THAT(message(error), Catch::Contains("6291557") && Catch::Contains("6291556"));
+  CHECK_THAT(message_of(error), Catch::Contains("6291557") && Catch::Contains("6291556"));
   CHECK(api.invoke(R"({"do":"size","bytes":6291556})").body.size() == 6'291'556);
   check_serves(api);
 }
@@ -225,29 +198,29 @@ TEST_CASE("local: an event that is too large", "[local][failure]") {
   CHECK(refused.status == 413);
   CHECK(json::parse(refused.body)["errorType"] == "RequestTooLargeException");
   // Not an object, which the test's handler doesn't expect; it got there, though.
-  CHECK(function_error(api.invoke(event_of(6'291'456)))["errorType"] == "Function.TypeError");
+  CHECK(error_of(api.invoke(event_of(6'291'456)))["errorType"] == "Function.TypeError");
   check_serves(api);
 }
 
 TEST_CASE("local: a function that can't start says why", "[local][failure]") {
   LocalApi api({"--env", "WORKER_COUNT=9", "--", TEST_BOOTSTRAP});
   for (int i = 0; i < 2; ++i) {
-    const json error = function_error(api.invoke("{}"));
+    const json error = error_of(api.invoke("{}"));
     CHECK(error.at("errorType") == "Function.InvalidConfiguration");
-    CHECK_THAT(message(error), Catch::Contains("WORKER_COUNT") && Catch::Contains("\"9\""));
+    CHECK_THAT(message_of(error), Catch::Contains("WORKER_COUNT") && Catch::Contains("\"9\""));
   }
 }
 
 TEST_CASE("local: a program that isn't a function", "[local][failure]") {
   LocalApi api({"--", "/bin/false"});
   const HttpResponse response = api.invoke("{}");
-  CHECK(message(function_error(response)) == exit_text(response, "exit status 1"));
+  CHECK(message_of(error_of(response)) == exit_text(response, "exit status 1"));
 }
 
 TEST_CASE("local: a program that never asks for an event", "[local][failure]") {
   LocalApi api({"--init-timeout", "0.2", "--", "/bin/sleep", "600"});
   for (int i = 0; i < 2; ++i) {
-    CHECK_THAT(message(function_error(api.invoke("{}"))), Catch::Contains("timed out"));
+    CHECK_THAT(message_of(error_of(api.invoke("{}"))), Catch::Contains("timed out"));
   }
 }
 
@@ -266,7 +239,7 @@ TEST_CASE("local: the log has bootstrap's lines and Lambda's", "[local]") {
 
 TEST_CASE("local: bootstrap inherits no socket of the server", "[local]") {
   LocalApi api(with_bootstrap());
-  const pid_t bootstrap = ok(api.invoke(R"({"do":"pid"})")).get<pid_t>();
+  const pid_t bootstrap = result_of(api.invoke(R"({"do":"pid"})")).get<pid_t>();
   const auto of_server = open_files(api.pid());
   int sockets = 0;
   for (const std::string& file : open_files(bootstrap)) {
@@ -281,7 +254,7 @@ TEST_CASE("local: SIGINT and SIGTERM end it and bootstrap, with 0", "[local][sto
   const int number = GENERATE(SIGINT, SIGTERM);
   LocalApi api(with_bootstrap());
   check_serves(api);
-  CHECK(ok(api.invoke(R"({"do":"leave child"})")) == "left");
+  CHECK(result_of(api.invoke(R"({"do":"leave child"})")) == "left");
   api.signal(number);
   CHECK(api.wait() == "exit status 0");
   CHECK(api.wait_until_all_ended());
@@ -324,8 +297,8 @@ TEST_CASE("local: bootstrap doesn't outlive a killed server", "[local][stop]") {
 
 TEST_CASE("local: what bootstrap has started doesn't outlive it", "[local][stop]") {
   LocalApi api(with_bootstrap());
-  CHECK(ok(api.invoke(R"({"do":"leave child"})")) == "left");
-  function_error(api.invoke(R"({"do":"exit","status":1})"));
+  CHECK(result_of(api.invoke(R"({"do":"leave child"})")) == "left");
+  error_of(api.invoke(R"({"do":"exit","status":1})"));
   // The restarted one has no child. The old one's would keep standard error open.
   check_serves(api);
   api.signal(SIGTERM);
@@ -348,123 +321,4 @@ TEST_CASE("local: a port that is taken", "[local]") {
   LocalApi second({"--port", first.url().substr(first.url().rfind(':') + 1)});
   CHECK(second.wait() == "exit status 1");
   CHECK(second.wait_for_log("in use"));
-}
-
-// Without a program of its own, the test is bootstrap.
-
-namespace {
-
-constexpr const char* runtime = "/2018-06-01/runtime/";
-
-struct OwnBootstrap {
-  explicit OwnBootstrap(std::vector<std::string> arguments = {}) : api(std::move(arguments)) {}
-
-  void start_call() {
-    call = std::async(std::launch::async, [this] { return api.invoke("{}"); });
-  }
-
-  HttpResponse next() {
-    HttpResponse event = api.call("GET", std::string(runtime) + "invocation/next");
-    id = event.headers.get("Lambda-Runtime-Aws-Request-Id");
-    invocation_id = event.headers.get("Lambda-Runtime-Invocation-Id");
-    return event;
-  }
-
-  int reply(const std::string& to, const std::string& kind = "response",
-            const std::string& body = "1", const HttpHeaders& headers = {}) {
-    return api.call("POST", std::string(runtime) + "invocation/" + to + "/" + kind, body, headers)
-        .status;
-  }
-
-  LocalApi api;
-  std::future<HttpResponse> call;
-  std::string id;
-  std::string invocation_id;
-};
-
-}  // namespace
-
-TEST_CASE("local api: statuses of replies", "[local][api]") {
-  OwnBootstrap own;
-  own.start_call();
-  CHECK(own.next().status == 200);
-  CHECK(own.reply("00000000-0000-4000-8000-000000000000") == 400);
-  CHECK(own.reply("00000000-0000-4000-8000-000000000000", "error", "{}") == 400);
-  CHECK(own.reply(own.id, "response", "1", {{"Lambda-Runtime-Invocation-Id", "stale"}}) == 400);
-  CHECK(own.reply(own.id, "response", "7", {{"Lambda-Runtime-Invocation-Id", own.invocation_id}}) ==
-        202);
-  CHECK(own.reply(own.id) == 403);
-  CHECK(own.reply(own.id, "error", "{}") == 403);
-  CHECK(ok(own.call.get()) == 7);
-}
-
-TEST_CASE("local api: an error reply", "[local][api]") {
-  OwnBootstrap own;
-  own.start_call();
-  own.next();
-  CHECK(own.reply(own.id, "error", R"({"errorMessage":"m","errorType":"Function.T"})",
-                  {{"Lambda-Runtime-Function-Error-Type", "Function.T"}}) == 202);
-  CHECK(function_error(own.call.get())["errorType"] == "Function.T");
-}
-
-TEST_CASE("local api: 413 for a reply that is too large, 410 for one too late", "[local][api]") {
-  OwnBootstrap own({"--timeout", "0.3"});
-  own.start_call();
-  own.next();
-  CHECK(own.reply(own.id, "response", std::string(6'291'557, 'x')) == 413);
-  CHECK(function_error(own.call.get())["errorType"] == "Function.ResponseSizeTooLarge");
-
-  own.start_call();
-  own.next();
-  CHECK_THAT(message(function_error(own.call.get())), Catch::Contains("timed out"));
-  CHECK(own.reply(own.id) == 410);
-}
-
-TEST_CASE("local api: no second event before the first is replied to", "[local][api]") {
-  OwnBootstrap own;
-  own.start_call();
-  own.next();
-  CHECK(own.api.call("GET", std::string(runtime) + "invocation/next").status == 403);
-  CHECK(own.reply(own.id) == 202);
-  CHECK(own.call.get().status == 200);
-}
-
-TEST_CASE("local api: an event isn't given to a poll whose connection is closed", "[local][api]") {
-  OwnBootstrap own;
-  asio::io_context context;
-  HttpRequest poll;
-  poll.url = own.api.url() + runtime + "invocation/next";
-  poll.timeout = std::chrono::milliseconds(50);
-  {
-    lambda::HttpClient client(context.get_executor());
-    CHECK_THROWS_AS(await(context, client.send(std::move(poll))), std::system_error);
-  }
-  // By hand, so that the call has been sent before the next poll is.
-  asio::ip::tcp::socket caller(context);
-  const std::string port = own.api.url().substr(own.api.url().rfind(':') + 1);
-  caller.connect({asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(std::stoi(port))});
-  asio::write(caller, asio::buffer(std::string("POST /2015-03-31/functions/function/invocations "
-                                               "HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")));
-  CHECK(own.next().status == 200);
-  CHECK(own.reply(own.id) == 202);
-  std::string answer;
-  asio::read_until(caller, asio::dynamic_buffer(answer), "\r\n");
-  CHECK_THAT(answer, Catch::StartsWith("HTTP/1.1 200"));
-}
-
-TEST_CASE("local api: init error", "[local][api]") {
-  OwnBootstrap own;
-  CHECK(own.api.call("POST", std::string(runtime) + "init/error", "{}").status == 202);
-}
-
-TEST_CASE("local api: paths and methods that aren't there", "[local][api]") {
-  LocalApi api({});
-  CHECK(api.call("GET", "/").status == 404);
-  CHECK(api.call("GET", "/2018-06-01/runtime/invocation/x/nothing").status == 404);
-  CHECK(api.call("GET", "/2018-06-01/runtime/nothing").status == 404);
-  CHECK(api.call("POST", "/2018-06-01/runtime/invocation/response").status == 404);
-  CHECK(api.call("POST", "/2015-03-31/functions/other/invocations").status == 404);
-  CHECK(api.call("GET", "/2015-03-31/functions/function/invocations").status == 405);
-  CHECK(api.call("POST", "/2018-06-01/runtime/invocation/next").status == 405);
-  CHECK(api.invoke("{}", {{"X-Amz-Invocation-Type", "Event"}}).status == 400);
 }

@@ -13,10 +13,13 @@
 #include <vector>
 
 #include "local_api.hpp"
+#include "replies.hpp"
 #include "support/catch.hpp"
 
 using lambda::HttpResponse;
+using lambda::testing::error_of;
 using lambda::testing::LocalApi;
+using lambda::testing::result_of;
 using nlohmann::json;
 
 namespace {
@@ -27,19 +30,6 @@ std::vector<std::string> arguments(std::vector<std::string> options, const std::
   }
   if (!mode.empty()) options.push_back(mode);
   return options;
-}
-
-json result(const HttpResponse& response) {
-  INFO(response.body.substr(0, 300));
-  CHECK(response.status == 200);
-  CHECK_FALSE(response.headers.find("X-Amz-Function-Error"));
-  return json::parse(response.body);
-}
-
-json error(const HttpResponse& response) {
-  INFO(response.body.substr(0, 300));
-  CHECK(response.headers.get("X-Amz-Function-Error") == "Unhandled");
-  return json::parse(response.body);
 }
 
 /// The `count` first lines of the log that are JSON with this message.
@@ -70,7 +60,7 @@ TEST_CASE("concurrency: four invocations are in flight at once", "[concurrency]"
   }
   std::set<int> numbers;
   for (int tag = 0; tag < 4; ++tag) {
-    const json reply = result(calls[static_cast<std::size_t>(tag)].get());
+    const json reply = result_of(calls[static_cast<std::size_t>(tag)].get());
     CHECK(reply.at("tag") == tag);
     numbers.insert(reply.at("number").get<int>());
   }
@@ -82,15 +72,15 @@ TEST_CASE("concurrency: the trace id is in the context only", "[concurrency]") {
   LocalApi api(arguments(several ? std::vector<std::string>{"--concurrency", "2"}
                                  : std::vector<std::string>{}));
   const lambda::HttpHeaders trace = {{"X-Amzn-Trace-Id", "Root=1-2-3"}};
-  const json in_env = result(api.invoke(R"({"do":"env","name":"_X_AMZN_TRACE_ID"})", trace));
+  const json in_env = result_of(api.invoke(R"({"do":"env","name":"_X_AMZN_TRACE_ID"})", trace));
   CHECK(in_env == (several ? json() : json("Root=1-2-3")));
-  CHECK(result(api.invoke(R"({"do":"context"})", trace)).at("trace_id") == "Root=1-2-3");
+  CHECK(result_of(api.invoke(R"({"do":"context"})", trace)).at("trace_id") == "Root=1-2-3");
 }
 
 TEST_CASE("concurrency: a number that is none is an init error", "[concurrency]") {
   const std::string number = GENERATE("0", "1001", "x", "2.5");
   LocalApi api(arguments({"--env", "AWS_LAMBDA_MAX_CONCURRENCY=" + number}));
-  const json failure = error(api.invoke("{}"));
+  const json failure = error_of(api.invoke("{}"));
   CHECK(failure.at("errorType") == "Function.InvalidConfiguration");
   CHECK_THAT(failure.at("errorMessage").get<std::string>(),
              Catch::Contains("AWS_LAMBDA_MAX_CONCURRENCY") && Catch::Contains("1 to 1000") &&
@@ -102,38 +92,38 @@ TEST_CASE("concurrency: the death of the process fails all that it was working o
   LocalApi api(arguments({"--concurrency", "2"}));
   auto hanging = std::async(std::launch::async, [&] { return api.invoke(R"({"do":"hang"})"); });
   REQUIRE(api.wait_for_log("START RequestId"));
-  CHECK(error(api.invoke(R"({"do":"exit","status":3})")).at("errorType") == "Runtime.ExitError");
-  CHECK(error(hanging.get()).at("errorType") == "Runtime.ExitError");
-  CHECK(result(api.invoke(R"({"do":"compute"})")) == 42);
+  CHECK(error_of(api.invoke(R"({"do":"exit","status":3})")).at("errorType") == "Runtime.ExitError");
+  CHECK(error_of(hanging.get()).at("errorType") == "Runtime.ExitError");
+  CHECK(result_of(api.invoke(R"({"do":"compute"})")) == 42);
 }
 
 TEST_CASE("deadline: a long compute is stopped before it and the next call is served",
           "[deadline]") {
   // The first call starts the worker, whose start mustn't be what the deadline measures.
   LocalApi api(arguments({"--timeout", "1"}));
-  CHECK(result(api.invoke(R"({"do":"compute"})")) == 42);
-  const pid_t before = result(api.invoke(R"({"do":"pid"})")).get<pid_t>();
-  const json failure = error(api.invoke(R"({"do":"compute until stopped"})"));
+  CHECK(result_of(api.invoke(R"({"do":"compute"})")) == 42);
+  const pid_t before = result_of(api.invoke(R"({"do":"pid"})")).get<pid_t>();
+  const json failure = error_of(api.invoke(R"({"do":"compute until stopped"})"));
   CHECK(failure.at("errorType") == "Function.DeadlineExceeded");
   CHECK_THAT(failure.at("errorMessage").get<std::string>(),
              Catch::Contains("stopped 200 ms before its deadline"));
-  CHECK(result(api.invoke(R"({"do":"compute"})")) == 42);
-  CHECK(result(api.invoke(R"({"do":"pid"})")) == before);
+  CHECK(result_of(api.invoke(R"({"do":"compute"})")) == 42);
+  CHECK(result_of(api.invoke(R"({"do":"pid"})")) == before);
 }
 
 TEST_CASE("deadline: what a handler awaits is cancelled", "[deadline]") {
   LocalApi api(arguments({"--timeout", "0.4"}));
-  const json failure = error(api.invoke(R"({"do":"hang"})"));
+  const json failure = error_of(api.invoke(R"({"do":"hang"})"));
   CHECK(failure.at("errorType") == "Function.DeadlineExceeded");
   // A quarter of the whole time at most.
   CHECK_THAT(failure.at("errorMessage").get<std::string>(),
              Catch::Contains("stopped 9") || Catch::Contains("stopped 100 ms"));
-  CHECK(result(api.invoke(R"({"do":"compute"})")) == 42);
+  CHECK(result_of(api.invoke(R"({"do":"compute"})")) == 42);
 }
 
 TEST_CASE("deadline: a margin that is no number is an init error", "[deadline]") {
   LocalApi api(arguments({"--env", "LAMBDA_DEADLINE_MARGIN_MS=x"}));
-  CHECK_THAT(error(api.invoke("{}")).at("errorMessage").get<std::string>(),
+  CHECK_THAT(error_of(api.invoke("{}")).at("errorMessage").get<std::string>(),
              Catch::Contains("LAMBDA_DEADLINE_MARGIN_MS must be a whole number from 0 to 60000"));
 }
 
@@ -168,9 +158,9 @@ TEST_CASE("stream: the prelude of an HTTP integration", "[stream]") {
 
 TEST_CASE("stream: an error before the first byte is an ordinary one", "[stream]") {
   LocalApi api(arguments({}, "stream"));
-  CHECK(error(api.invoke(R"({"fail":"before","status":200,"parts":[]})")).at("errorType") ==
+  CHECK(error_of(api.invoke(R"({"fail":"before","status":200,"parts":[]})")).at("errorType") ==
         "Function.AsToldTo");
-  CHECK(error(api.invoke("{")).at("errorType") == "Runtime.UnmarshalError");
+  CHECK(error_of(api.invoke("{")).at("errorType") == "Runtime.UnmarshalError");
   CHECK(api.invoke(R"({"parts":["next"]})").body == "next");
 }
 
@@ -184,7 +174,7 @@ TEST_CASE("stream: a later error cuts the reply short and is in the log", "[stre
 
 TEST_CASE("stop: with an extension the process is warned, and ends with 0", "[stop]") {
   LocalApi api(arguments({}, "graceful"));
-  CHECK(result(api.invoke(R"({"do":"compute"})")) == 42);
+  CHECK(result_of(api.invoke(R"({"do":"compute"})")) == 42);
   api.signal(SIGTERM);
   CHECK(api.wait() == "exit status 0");
   CHECK(api.wait_until_all_ended());
@@ -194,7 +184,7 @@ TEST_CASE("stop: with an extension the process is warned, and ends with 0", "[st
 
 TEST_CASE("stop: without one it is killed", "[stop]") {
   LocalApi api(arguments({}));
-  CHECK(result(api.invoke(R"({"do":"compute"})")) == 42);
+  CHECK(result_of(api.invoke(R"({"do":"compute"})")) == 42);
   api.signal(SIGTERM);
   CHECK(api.wait() == "exit status 0");
   CHECK(api.wait_for_log("bootstrap has ended (signal: killed)"));
@@ -263,8 +253,8 @@ TEST_CASE("report: one line per invocation says how it went", "[report]") {
   LocalApi api(arguments({}));
   const std::string event = R"({"do":"compute"})";
   const HttpResponse first = api.invoke(event);
-  CHECK(result(api.invoke(R"({"do":"report"})")).is_null());
-  error(api.invoke(R"({"do":"throw"})"));
+  CHECK(result_of(api.invoke(R"({"do":"report"})")).is_null());
+  error_of(api.invoke(R"({"do":"throw"})"));
   const auto lines = lines_of(api, "invocation", 3);
   const json& one = lines[0];
   CHECK(one.at("requestId") == first.headers.get("X-Amzn-RequestId"));
@@ -297,8 +287,8 @@ TEST_CASE("report: one line per invocation says how it went", "[report]") {
 
 TEST_CASE("hello: the functions of the manual", "[hello]") {
   LocalApi hello({"--", HELLO_BOOTSTRAP});
-  CHECK(result(hello.invoke(R"({"name":"you"})")) == json{{"text", "hello, you"}});
-  CHECK(result(hello.invoke("{}")) == json{{"text", "hello, world"}});
+  CHECK(result_of(hello.invoke(R"({"name":"you"})")) == json{{"text", "hello, you"}});
+  CHECK(result_of(hello.invoke("{}")) == json{{"text", "hello, world"}});
 
   LocalApi streaming({"--", HELLO_STREAMING_BOOTSTRAP});
   const HttpResponse response = streaming.invoke(R"({"count":4})");
