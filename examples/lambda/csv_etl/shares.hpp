@@ -18,7 +18,7 @@ namespace lambda::csv_etl {
 
 /// How a text is cut into parts when nobody says how: small enough to spread over many workers and
 /// to show progress, large enough that the cost of a part (two cuts, one task) doesn't count.
-inline constexpr std::size_t bytes_per_part = 512 * 1024;
+inline constexpr std::size_t bytes_per_part = 256 * 1024;
 
 /// So much of a text is searched for quotes before it is cut.
 inline constexpr std::size_t quote_probe_bytes = 64 * 1024;
