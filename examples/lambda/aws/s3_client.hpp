@@ -49,9 +49,9 @@ class S3Client {
   S3Client(HttpClient& http, CredentialsProvider& credentials, ServiceConfig config,
            S3Options options = {});
 
-  /// An object in one block. The first request asks for one part and learns the size; the others
-  /// follow several at a time, into their places, on condition that the object is still the same. A
-  /// part that comes short is asked for again.
+  /// An object in one block. The first request asks for one part and learns the size, with
+  /// which the others begin, several at a time, into their places, on condition that the object is
+  /// still the same. A part that comes short is asked for again.
   ///
   /// **Completes**: with the bytes; throws also if the object was replaced meanwhile.
   [[nodiscard]] asio::awaitable<io::Bytes> get(io::S3Object object);
@@ -80,6 +80,7 @@ class S3Client {
   [[nodiscard]] asio::awaitable<std::shared_ptr<io::Bytes>> download(io::S3Object object,
                                                                      OnPart on_part);
   [[nodiscard]] asio::awaitable<void> first_part(Download& download);
+  [[nodiscard]] asio::awaitable<void> some_parts(Download& download, bool with_first);
   [[nodiscard]] asio::awaitable<void> next_part(Download& download, std::size_t index);
 
   [[nodiscard]] asio::awaitable<void> put_whole(const io::S3Object& object, std::string_view bytes,

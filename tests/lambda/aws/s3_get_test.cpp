@@ -139,6 +139,53 @@ TEST_CASE("s3 get: parts are asked for several at a time, and cancelling ends th
   CHECK(bench.server.requests().size() == 5);
 }
 
+TEST_CASE("s3 get: the others don't wait for the bytes of the first part") {
+  const ObjectServer whole(made_up(3000));
+  const auto spoil = [&](const std::string& range, int) -> std::optional<Step> {
+    if (range != "bytes=0-999") return std::nullopt;
+    auto step = whole.part(0, 999);
+    step.bytes.resize(step.bytes.size() - 500);
+    step.then = Step::Then::hang;
+    return step;
+  };
+  Bench bench(made_up(3000), spoil);
+  asio::cancellation_signal signal;
+  bool ended = false;
+  asio::co_spawn(bench.context, bench.client.get({"b", "k"}),
+                 asio::bind_cancellation_slot(
+                     signal.slot(), [&](std::exception_ptr, const io::Bytes&) { ended = true; }));
+  while (bench.server.requests().size() < 3) {
+    REQUIRE(bench.context.run_one_for(std::chrono::seconds(20)) != 0);
+  }
+  CHECK(bench.waits.empty());  // no second try of the first
+  signal.emit(asio::cancellation_type::terminal);
+  while (!ended) REQUIRE(bench.context.run_one_for(std::chrono::seconds(20)) != 0);
+}
+
+TEST_CASE("s3 get: a first part that is asked for again must be of the same object") {
+  const auto changed = [](const std::string& object, const std::string& etag) {
+    const ObjectServer before(made_up(3000));
+    const auto spoil = [&](const std::string& range, int nth) -> std::optional<Step> {
+      if (range != "bytes=0-999") return std::nullopt;
+      auto step =
+          nth == 1 ? before.part(0, 999)
+                   : part("0-999/" + std::to_string(object.size()), object.substr(0, 1000), etag);
+      if (nth == 1) {
+        step.bytes.resize(step.bytes.size() - 1);
+        step.then = Step::Then::close;
+      }
+      return step;
+    };
+    return Bench(made_up(3000), spoil).error();
+  };
+  const ObjectServer same(made_up(3000));
+  CHECK(changed(made_up(3000), same.etag()).empty());
+  CHECK(changed(made_up(3000), "\"other\"") ==
+        "s3://b/k: the object was replaced while it was read");
+  CHECK(changed(made_up(4000), same.etag()) ==
+        "s3://b/k: the object was replaced while it was read");
+}
+
 TEST_CASE("s3 get: an empty object") {
   Scripted bench({s3_refusal(416, "InvalidRange")});
   CHECK(bench.get().empty());
