@@ -4,6 +4,7 @@
 import contextlib
 import io
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -148,8 +149,20 @@ class Limits(unittest.TestCase):
                          {"cpu.max": "5800 20000", "memory.max": str(512 * 1024 * 1024)})
 
     def test_version_1_limits_cpu(self):
-        self.assertEqual(self.written(limits.GroupsV1(self.parent), 1.5, 2048),
+        self.assertEqual(self.written(limits.GroupsV1(self.parent, None), 1.5, 2048),
                          {"cpu.cfs_period_us": "20000", "cpu.cfs_quota_us": "30000"})
+
+    def test_version_1_limits_memory_in_a_tree_of_its_own(self):
+        cpu, memory = self.parent / "cpu", self.parent / "memory"
+        cpu.mkdir()
+        memory.mkdir()
+        with limits.GroupsV1(cpu, memory).limited(1.5, 2048) as wrap:
+            group, = memory.iterdir()
+            self.assertEqual((group / "memory.limit_in_bytes").read_text(encoding="ascii"), str(2048 << 20))
+            # A program that is wrapped in both is in both.
+            subprocess.run([*wrap, "true"], check=True)
+            self.assertTrue((group / "cgroup.procs").read_text(encoding="ascii").strip().isdigit())
+            self.assertTrue(next(cpu.iterdir()).joinpath("cgroup.procs").exists())
 
     def test_the_kernel_takes_no_less_than_a_millisecond(self):
         self.assertEqual(self.written(limits.GroupsV2(self.parent, memory=False), 0.01, 128), {"cpu.max": "1000 20000"})

@@ -73,19 +73,30 @@ class GroupsV2:
 
 
 class GroupsV1:
-    name = ("a quota of CPU time (control groups, version 1: cpu.cfs_quota_us); memory is not limited,"
-            " its peak is measured")
+    """Version 1 has a tree of its own for each controller."""
     exact = True
 
-    def __init__(self, parent: pathlib.Path):
+    def __init__(self, parent: pathlib.Path, memory_parent: pathlib.Path | None):
         self.parent = parent
+        self.memory_parent = memory_parent
+        self.name = ("a quota of CPU time and a limit of memory (control groups, version 1: cpu.cfs_quota_us,"
+                     " memory.limit_in_bytes)")
+        if memory_parent is None:
+            self.name = ("a quota of CPU time (control groups, version 1: cpu.cfs_quota_us); memory is not limited,"
+                         " its peak is measured")
 
     @contextlib.contextmanager
-    def limited(self, cpus: float, _memory_mb: int):
-        with Group(self.parent) as group:
+    def limited(self, cpus: float, memory_mb: int):
+        with contextlib.ExitStack() as stack:
+            group = stack.enter_context(Group(self.parent))
             group.set("cpu.cfs_period_us", str(PERIOD_US))
             group.set("cpu.cfs_quota_us", str(max(LEAST_QUOTA_US, round(cpus * PERIOD_US))))
-            yield group.wrap()
+            wrap = group.wrap()
+            if self.memory_parent is not None:
+                memory = stack.enter_context(Group(self.memory_parent))
+                memory.set("memory.limit_in_bytes", str(memory_mb << 20))
+                wrap += memory.wrap()
+            yield wrap
 
 
 class WholeCpus:
@@ -100,6 +111,18 @@ class WholeCpus:
         yield ["taskset", "-c", ",".join(map(str, usable[:count]))]
 
 
+def writable_v1(controller: str, setting: str) -> pathlib.Path | None:
+    """Below which group of version 1 ours can be made."""
+    for path, options in mounts("cgroup"):
+        if controller in options and "rw" in options:
+            parent = path / own_group(controller).lstrip("/")
+            if not parent.exists():  # as in a container, which sees its own group as the topmost
+                parent = path
+            if ((parent / setting).exists() or parent == path) and os.access(parent, os.W_OK):
+                return parent
+    return None
+
+
 def best():
     """What limits most exactly on this machine, for this user."""
     for path, options in mounts("cgroup2"):
@@ -108,10 +131,7 @@ def best():
             enabled = control.read_text(encoding="ascii").split()
             if "cpu" in enabled:
                 return GroupsV2(path, "memory" in enabled)
-    for path, options in mounts("cgroup"):
-        if "cpu" in options and "rw" in options:
-            parent = path / own_group("cpu").lstrip("/")
-            if (parent / "cpu.cfs_quota_us").exists() or (parent == path and parent.exists()):
-                if os.access(parent, os.W_OK):
-                    return GroupsV1(parent)
+    cpu = writable_v1("cpu", "cpu.cfs_quota_us")
+    if cpu is not None:
+        return GroupsV1(cpu, writable_v1("memory", "memory.limit_in_bytes"))
     return WholeCpus()
