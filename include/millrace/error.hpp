@@ -21,6 +21,9 @@ enum class errc {
   pool_shut_down,
   /// The process was forked after the pool was made: the child has none of its workers.
   used_after_fork,
+  /// The system doesn't let the workers have the CPUs or the nice value that the pool asks for, or
+  /// not give them back.
+  placement_refused,
 };
 
 /// The category of `errc`; its name is "millrace".
@@ -47,6 +50,8 @@ enum class errc {
           return "the pool was shut down before the job started";
         case errc::used_after_fork:
           return "the process was forked after the pool was made";
+        case errc::placement_refused:
+          return "the system doesn't let the workers be placed so";
       }
       return "unknown millrace error";
     }

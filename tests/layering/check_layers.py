@@ -18,8 +18,12 @@ RANKS = {
     "error.hpp": 10,
     "concepts.hpp": 10,
     "metrics.hpp": 10,
+    "core_type.hpp": 10,
     "detail/config.hpp": 10,
-    "detail/cpu_count.hpp": 10,
+    "detail/config_text.hpp": 10,
+    "detail/cpu_mask.hpp": 10,
+    "detail/cpu_count.hpp": 11,
+    "detail/topology.hpp": 12,
     "detail/deadline_timer.hpp": 10,
     "detail/event.hpp": 10,
     "detail/fork_generation.hpp": 10,
@@ -33,7 +37,8 @@ RANKS = {
     "job_options.hpp": 10,
     "detail/result.hpp": 10,
     "detail/worker_frame.hpp": 10,
-    "config.hpp": 11,
+    "config.hpp": 13,
+    "detail/placement.hpp": 14,
     "detail/call.hpp": 11,
     "detail/finished_queue.hpp": 11,
     "detail/handoff_queue.hpp": 11,
@@ -69,9 +74,13 @@ RANKS = {
     # L5: what users call
     "executor.hpp": 50,
     "compute_pool.hpp": 51,
+    # Optional: nothing else includes them
+    "config_flags.hpp": 60,
+    "config_toml.hpp": 60,
 }
 MAY_NAME_TBB = {"detail/arena.hpp"}
 MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp"}
+MAY_INCLUDE_TOML = {"config_toml.hpp"}  # only who wants it pays for it
 MOST_LINES = 400
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -97,6 +106,8 @@ def check(name: str, text: str) -> list[str]:
                 found.append(f"{where}: an arrow up, {name} ({RANKS[name]}) includes {target} ({RANKS[target]})")
         elif target in ("asio.hpp", "oneapi/tbb.h", "tbb/tbb.h"):
             found.append(f"{where}: includes {target}; include what is used")
+        elif target.startswith("toml++/") and name not in MAY_INCLUDE_TOML:
+            found.append(f"{where}: includes toml++")
         elif include and RANKS[name] < 20 and ("/" in target and not target.startswith("sys/")):
             found.append(f"{where}: L1 is std only, but includes {target}")
         code = COMMENT_OR_TEXT.sub("", line)
