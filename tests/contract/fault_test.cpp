@@ -135,7 +135,12 @@ MILLRACE_TEST_PLAIN void* calloc(std::size_t items, std::size_t size) {
   return fault::hits_malloc() ? nullptr : MILLRACE_TEST_NEXT(calloc)(items, size);
 }
 MILLRACE_TEST_PLAIN void* memalign(std::size_t alignment, std::size_t size) {
-  return fault::hits_malloc() ? nullptr : MILLRACE_TEST_NEXT(memalign)(alignment, size);
+  // oneTBB loses the task if it has no memory for the first that is ever spawned in a slot of an
+  // arena: for 64 pointers, of which nothing here has as many bytes. Which of its two slots a
+  // worker takes, and so whether the slot has had one, is up to chance on a busy machine.
+  const bool is_task_pool = size == 64 * sizeof(void*);
+  return !is_task_pool && fault::hits_malloc() ? nullptr
+                                               : MILLRACE_TEST_NEXT(memalign)(alignment, size);
 }
 MILLRACE_TEST_PLAIN void* aligned_alloc(std::size_t alignment, std::size_t size) {
   return memalign(alignment, size);
@@ -629,20 +634,12 @@ TEST_CASE("memory runs out under a scope: bad_alloc, and nothing is left [P30]")
     scope.wait();
     return 1;
   };
-  // With one child before: where oneTBB has no memory for a worker's first task ever in an arena,
-  // it loses the task.
-  const auto one_child = [](const Try& one) {
-    const auto spawns = [](Scope& scope) { scope.spawn([] {}); };
-    one.pool.execute_scoped(spawns, asio::use_future).get();
-  };
   const Summary lifo = fail_each(
-      Scenario{.start = [=](const Try& one) { one.pool.execute_scoped(body, one.cancellable()); },
-               .before = one_child});
+      Scenario{.start = [=](const Try& one) { one.pool.execute_scoped(body, one.cancellable()); }});
   CHECK(lifo.early() >= 3);
   CHECK(lifo.failed - lifo.starved >= 6);
   const Summary fifo = fail_each(Scenario{
-      .start = [=](const Try& one) { one.pool.execute_scoped_fifo(body, one.cancellable()); },
-      .before = one_child});
+      .start = [=](const Try& one) { one.pool.execute_scoped_fifo(body, one.cancellable()); }});
   CHECK(fifo.failed - fifo.starved >= 6);
 }
 
