@@ -152,8 +152,10 @@ asio::awaitable<void> S3Client::first_part(Download& download) {
     return std::to_string(response.placed) + " bytes instead of " + std::to_string(expected);
   };
   const Answer answer = co_await service_.send(get, download.subject);
-  if (download.replaced) throw io::Error{download.subject + replaced_text};
   const bool is_empty = answer.error && answer.error->status == 416;  // no byte is at position 0
+  if (download.replaced || (is_empty && download.laid_out)) {
+    throw io::Error{download.subject + replaced_text};
+  }
   if (answer.error && !is_empty) {
     throw io::Error{download.subject + ": " + to_string(*answer.error)};
   }

@@ -186,6 +186,20 @@ TEST_CASE("s3 get: a first part that is asked for again must be of the same obje
         "s3://b/k: the object was replaced while it was read");
 }
 
+TEST_CASE("s3 get: an object that is empty when its first part is asked for again was replaced") {
+  const ObjectServer whole(made_up(3000));
+  const auto spoil = [&](const std::string& range, int nth) -> std::optional<Step> {
+    if (range != "bytes=0-999") return std::nullopt;
+    if (nth > 1) return s3_refusal(416, "InvalidRange");
+    auto step = whole.part(0, 999);
+    step.bytes.resize(step.bytes.size() - 1);
+    step.then = Step::Then::close;
+    return step;
+  };
+  CHECK(Bench(made_up(3000), spoil).error() ==
+        "s3://b/k: the object was replaced while it was read");
+}
+
 TEST_CASE("s3 get: an empty object") {
   Scripted bench({s3_refusal(416, "InvalidRange")});
   CHECK(bench.get().empty());
