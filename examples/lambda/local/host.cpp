@@ -1,9 +1,6 @@
 #include "host.hpp"
 
-#include <array>
-#include <cmath>
 #include <csignal>
-#include <cstdio>
 #include <iostream>
 
 namespace lambda::local {
@@ -103,10 +100,7 @@ void Host::set_stuck_timer() {
 void Host::report(const Report& done) {
   const std::string id = "RequestId: " + done.request_id;
   if (!done.note.empty()) std::cerr << done.note + "\n";
-  std::array<char, 96> durations{};
-  std::snprintf(durations.data(), durations.size(), "\tDuration: %.2f ms\tBilled Duration: %.0f ms",
-                done.duration.count(), std::ceil(done.duration.count()));
-  std::string line = "END " + id + "\nREPORT " + id + durations.data();
+  std::string line = "END " + id + "\nREPORT " + id + '\t' + durations_text(done.duration);
   if (const auto kb = supervisor_ ? supervisor_->peak_memory_kb() : std::nullopt) {
     line += "\tMax Memory Used: " + std::to_string((*kb + 1023) / 1024) + " MB";
   }

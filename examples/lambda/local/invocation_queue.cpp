@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
@@ -34,6 +35,15 @@ std::string error_body(const std::string& type, const std::string& message) {
 }
 
 }  // namespace
+
+std::string durations_text(std::chrono::duration<double, std::milli> duration) {
+  // In hundredths from the start, so that 63.002 ms isn't printed as 63.00 and billed as 64.
+  const long long hundredths = std::llround(duration.count() * 100);
+  std::array<char, 96> text{};
+  std::snprintf(text.data(), text.size(), "Duration: %lld.%02lld ms\tBilled Duration: %lld ms",
+                hundredths / 100, hundredths % 100, (hundredths + 99) / 100);
+  return text.data();
+}
 
 InvocationQueue::InvocationQueue(std::chrono::milliseconds timeout, QueueHooks hooks,
                                  std::size_t concurrency)

@@ -75,6 +75,10 @@ struct Report {
   std::string note;    ///< A line for the log, or empty.
 };
 
+/// `Duration: 63.01 ms\tBilled Duration: 64 ms`, as in a REPORT line of Lambda's log: milliseconds
+/// to the hundredth and, of what stands there, rounded up to whole ones.
+std::string durations_text(std::chrono::duration<double, std::milli> duration);
+
 struct QueueHooks {
   std::function<void(const std::string& request_id)> started;
   std::function<void(const Report&)> finished;

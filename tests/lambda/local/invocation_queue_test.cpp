@@ -353,3 +353,13 @@ TEST_CASE("queue: ids are random UUIDs of version 4", "[queue]") {
   }
   CHECK(ids.size() == 1000);
 }
+
+TEST_CASE("report: both durations of a line agree", "[report]") {
+  using lambda::local::durations_text;
+  using Ms = std::chrono::duration<double, std::milli>;
+  CHECK(durations_text(Ms(0)) == "Duration: 0.00 ms\tBilled Duration: 0 ms");
+  CHECK(durations_text(Ms(0.01)) == "Duration: 0.01 ms\tBilled Duration: 1 ms");
+  CHECK(durations_text(Ms(63.002)) == "Duration: 63.00 ms\tBilled Duration: 63 ms");
+  CHECK(durations_text(Ms(63.006)) == "Duration: 63.01 ms\tBilled Duration: 64 ms");
+  CHECK(durations_text(Ms(1999.999)) == "Duration: 2000.00 ms\tBilled Duration: 2000 ms");
+}
