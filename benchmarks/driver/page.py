@@ -175,6 +175,22 @@ def parallel(results):
             table(["ms", "Millrace", "oneTBB alone", "speed against oneTBB"], rows)]
 
 
+def patterns(results):
+    rows = []
+    for problem, what in (("parallel_map", "`parallel_map`"), ("map_reduce", "`parallel_reduce`"),
+                          ("parallel_sort", "`parallel_sort`")):
+        for workers in (1, 2):
+            ratio = results.ratio(problem, workers, 1, "time", "onetbb", "millrace")
+            rows.append([f"{what}, {workers} thread{'s' if workers > 1 else ''}",
+                         entry(results.spread(problem, "millrace", workers, 1, "time")),
+                         entry(results.spread(problem, "onetbb", workers, 1, "time")),
+                         "" if ratio is None else f"{ratio.median:.3f}"])
+    return ["## Patterns\n",
+            "Over a million 64-bit numbers, a few nanoseconds of work for each, awaited; against the "
+            "same written by hand with oneTBB in an arena.\n",
+            table(["ms", "Millrace", "oneTBB by hand", "speed against oneTBB"], rows)]
+
+
 def small_print(results):
     rows = []
     for rival in HEADLINE + CALLBACKS:
@@ -242,7 +258,7 @@ def machine(results):
 def write(results, path):
     parts = [INTRO.format(minutes=max(1, results.about["seconds"] / 60),
                           rounds=results.about["rounds"])]
-    for section in (targets, throughput, latency, isolated, timer, parallel, small_print, machine):
+    for section in (targets, throughput, latency, isolated, timer, parallel, patterns, small_print, machine):
         parts += section(results)
     with open(path, "w", encoding="utf-8") as out:
         out.write("\n".join(part for part in parts if part))

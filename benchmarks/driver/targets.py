@@ -57,6 +57,10 @@ def verdicts(results):
         for workers in (1, 2):
             yield at_least(f"install with {problem}, {workers} worker(s), speed of raw oneTBB's",
                            results.ratio(problem, workers, 1, "time", "onetbb", "millrace"), 0.98)
+    for problem in ("parallel_map", "map_reduce", "parallel_sort"):
+        for workers in (1, 2):
+            yield at_least(f"{problem} of a million, {workers} worker(s), speed of oneTBB by hand",
+                           results.ratio(problem, workers, 1, "time", "onetbb", "millrace"), 0.95)
     for rival, name, most in (("millrace-deferred", "deferred", 0),
                               ("millrace", "use_awaitable", 1)):
         for n in (1, 64):

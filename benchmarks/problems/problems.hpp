@@ -10,6 +10,7 @@ void add_throughput(suite& all);   ///< 1, 64, 1024 empty jobs in flight; metric
 void add_isolated(suite& all);     ///< start latency and CPU time of jobs that find an idle pool
 void add_timer(suite& all);        ///< how late a timer of the loop is while all workers compute
 void add_parallel(suite& all);     ///< oneTBB's algorithms inside install, and raw
+void add_patterns(suite& all);     ///< patterns over a million elements, and by hand with oneTBB
 void add_idle(suite& all);         ///< CPU time of a pool that has nothing to do any more
 
 }  // namespace bench

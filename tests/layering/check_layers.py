@@ -5,8 +5,8 @@ usage: check_layers.py INCLUDE_DIR
 
 Each header has a rank, tens being the layer of docs/architecture.md; it may include only headers of
 a lower rank. Headers of one rank stand side by side and don't know each other. Also checked: who
-may name Asio and oneTBB, that L1 needs nothing but the standard library and the system, and that
-no header outgrows 400 lines.
+may name Asio and oneTBB, that L1 needs nothing but the standard library and the system, that the
+pool's users don't compile oneTBB's loops, and that no header outgrows 400 lines.
 """
 import pathlib
 import re
@@ -31,9 +31,11 @@ RANKS = {
     "detail/thread_number.hpp": 10,
     "detail/turn_scope.hpp": 10,
     "job_options.hpp": 10,
+    "detail/expected_like.hpp": 10,
     "detail/result.hpp": 10,
     "detail/worker_frame.hpp": 10,
     "config.hpp": 11,
+    "stages.hpp": 11,
     "detail/call.hpp": 11,
     "detail/finished_queue.hpp": 11,
     "detail/handoff_queue.hpp": 11,
@@ -47,11 +49,14 @@ RANKS = {
     "detail/inbox.hpp": 12,
     # L2: one neighbour each
     "detail/arena.hpp": 20,
+    "detail/parallel.hpp": 20,
     "detail/counters.hpp": 20,
     "detail/label_table.hpp": 21,
     "detail/handler.hpp": 20,
     "detail/way_back.hpp": 20,
     "detail/pump.hpp": 21,
+    "detail/range_source.hpp": 21,
+    "detail/first_failure.hpp": 21,
     # L3: the operation, and what it needs of its pool
     "instrumentation.hpp": 30,
     "detail/pool_core.hpp": 30,
@@ -66,11 +71,18 @@ RANKS = {
     "detail/posted_op.hpp": 40,
     "detail/scoped_op.hpp": 40,
     "detail/sync_op.hpp": 40,
+    "detail/patterns.hpp": 40,
+    "detail/reduce_pattern.hpp": 40,
     # L5: what users call
     "executor.hpp": 50,
     "compute_pool.hpp": 51,
+    "patterns.hpp": 52,
 }
-MAY_NAME_TBB = {"detail/arena.hpp"}
+# parallel.hpp: oneTBB's loops. They take longer to compile than the rest of a pool, so who includes
+# compute_pool.hpp must not get them with arena.hpp, or in any other way.
+MAY_NAME_TBB = {"detail/arena.hpp", "detail/parallel.hpp"}
+EXPENSIVE = "detail/parallel.hpp"
+WITHOUT_EXPENSIVE = "compute_pool.hpp"
 MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp"}
 MOST_LINES = 400
 
@@ -107,12 +119,25 @@ def check(name: str, text: str) -> list[str]:
     return found
 
 
+def reached_from(name: str, include: pathlib.Path, seen: set[str]) -> set[str]:
+    """The headers of ours that `name` includes, and those that they include."""
+    for line in (include / name).read_text(encoding="utf-8").splitlines():
+        found = INCLUDE.match(line)
+        target = found.group(2).removeprefix("millrace/") if found else ""
+        if target in RANKS and target not in seen and (include / target).exists():
+            seen.add(target)
+            reached_from(target, include, seen)
+    return seen
+
+
 def main() -> int:
     include = pathlib.Path(sys.argv[1]) / "millrace"
     headers = sorted(p.relative_to(include).as_posix() for p in include.rglob("*.hpp"))
     found = [f"{name}: ranked, but there is no such header" for name in RANKS if name not in headers]
     for name in headers:
         found += check(name, (include / name).read_text(encoding="utf-8"))
+    if EXPENSIVE in reached_from(WITHOUT_EXPENSIVE, include, set()):
+        found.append(f"{WITHOUT_EXPENSIVE}: reaches {EXPENSIVE}, which is expensive to compile")
     print("\n".join(found) if found else f"{len(headers)} headers, every arrow goes down")
     return 1 if found else 0
 

@@ -50,9 +50,13 @@ class CheckLayers(unittest.TestCase):
         self.append("detail/handler.hpp", '#include "millrace/detail/arena.hpp"\n')
         self.assert_found("an arrow up, detail/handler.hpp")
 
-    def test_a_second_file_that_names_onetbb(self):
+    def test_another_file_that_names_onetbb(self):
         self.append("detail/pool_core.hpp", "namespace oneapi::tbb {}\n")
         self.assert_found("detail/pool_core.hpp:")
+
+    def test_a_pool_that_reaches_the_loops_of_onetbb(self):
+        self.append("detail/install_op.hpp", '#include "millrace/detail/parallel.hpp"\n')
+        self.assert_found("compute_pool.hpp: reaches detail/parallel.hpp")
 
     def test_a_second_detail_file_that_names_asio(self):
         self.append("detail/join_op.hpp", "#include <asio/post.hpp>\n")

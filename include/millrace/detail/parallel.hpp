@@ -1,0 +1,103 @@
+#pragma once
+
+#include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/parallel_reduce.h>
+#include <oneapi/tbb/parallel_sort.h>
+#include <oneapi/tbb/partitioner.h>
+#include <oneapi/tbb/task_group.h>
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <stop_token>
+#include <utility>
+
+// oneTBB's loops, for patterns.hpp. Not in arena.hpp, which every user of a pool includes: they
+// take longer to compile than all the rest of it. To be called inside an isolated region.
+namespace millrace::detail {
+
+// Which parts may go to another worker: each, or as many as there are idle workers to take them.
+enum class handed_out { one_by_one, on_demand };
+
+// A borrowed callable `(first part, end of parts)`, so that the loop is compiled once per file and
+// not for each pattern in it.
+class parts_ref {
+ public:
+  template <class Body>
+  explicit parts_ref(const Body& body) noexcept
+      : body_(&body), call_([](const void* one, std::size_t first, std::size_t end) {
+          (*static_cast<const Body*>(one))(first, end);
+        }) {}
+
+  void operator()(std::size_t first, std::size_t end) const { call_(body_, first, end); }
+
+ private:
+  const void* body_;
+  void (*call_)(const void*, std::size_t, std::size_t);
+};
+
+using parts_range = oneapi::tbb::blocked_range<std::size_t>;
+
+// Calls `body` with consecutive parts of [0, parts) until all of them have had their turn.
+inline void for_parts(std::size_t parts, handed_out how, parts_ref body) {
+  const auto run = [body](const parts_range& some) { body(some.begin(), some.end()); };
+  if (how == handed_out::one_by_one) {
+    oneapi::tbb::parallel_for(parts_range(0, parts), run, oneapi::tbb::simple_partitioner());
+  } else {
+    oneapi::tbb::parallel_for(parts_range(0, parts), run, oneapi::tbb::auto_partitioner());
+  }
+}
+
+// What oneTBB wants of a reduction, around a Fold with `run(first, end)` for consecutive parts, in
+// order; `join(Fold&)` for what comes right behind; `sibling()`, an empty one to start from.
+template <class Fold>
+class reduction {
+ public:
+  explicit reduction(Fold whole) : fold_(std::move(whole)) {}
+  reduction(reduction& left, oneapi::tbb::split) : fold_(left.fold_.sibling()) {}
+
+  void operator()(const parts_range& some) { fold_.run(some.begin(), some.end()); }
+  void join(reduction& right) { fold_.join(right.fold_); }
+
+  [[nodiscard]] Fold& fold() noexcept { return fold_; }
+
+ private:
+  Fold fold_;
+};
+
+// Folds all parts. One by one, parts are joined in the same way each time, whoever runs them.
+template <class Fold>
+[[nodiscard]] Fold reduce_parts(std::size_t parts, handed_out how, Fold whole) {
+  reduction<Fold> all(std::move(whole));
+  if (how == handed_out::one_by_one) {
+    oneapi::tbb::parallel_deterministic_reduce(parts_range(0, parts), all,
+                                               oneapi::tbb::simple_partitioner());
+  } else {
+    oneapi::tbb::parallel_reduce(parts_range(0, parts), all, oneapi::tbb::auto_partitioner());
+  }
+  return std::move(all.fold());
+}
+
+// False if it was stopped: then the elements are all there, in some order.
+//
+// oneTBB's sort has no place to ask in but the comparison. That doesn't throw, which could lose the
+// elements that std::sort has in its hands, but keeps oneTBB from beginning further parts.
+template <class Iterator, class Less>
+[[nodiscard]] bool sort_parts(Iterator first, Iterator last, const Less& less,
+                              const std::stop_token& stop) {
+  oneapi::tbb::task_group_context context;
+  std::atomic<bool> stopped{false};
+  const std::stop_callback note(stop, [&] { stopped.store(true, std::memory_order_relaxed); });
+  const auto looking = [&](const auto& a, const auto& b) -> bool {
+    if (stopped.load(std::memory_order_relaxed)) context.cancel_group_execution();
+    return std::invoke(less, a, b);
+  };
+  // The sort's own contexts become children of the one that they are made in.
+  oneapi::tbb::parallel_for(
+      parts_range(0, 1),
+      [&](const parts_range&) { oneapi::tbb::parallel_sort(first, last, looking); }, context);
+  return !context.is_group_execution_cancelled();
+}
+
+}  // namespace millrace::detail
