@@ -280,7 +280,7 @@ TEST_CASE("a sort that is cancelled: ends early with the elements all there") {
   std::exception_ptr error;
   std::vector<std::string> texts;
   for (int i = 0; i < 5000; ++i)
-    texts.push_back("a text of some length " + std::to_string(9999 - i));
+    texts.push_back("a text of some length " + std::to_string(5000 + i * 7919 % 5000));
   bool first = true;
   parallel_sort(
       pool, texts,

@@ -38,7 +38,8 @@ std::vector<int> numbers_to(int end) {
 
 }  // namespace
 
-TEST_CASE("parallel_map: results in input order, of any number of elements in chunks of any size") {
+TEST_CASE(
+    "parallel_map: results in input order and of any number of elements in chunks of any size") {
   for (const int workers : {1, 3}) {
     ComputePool pool{{.threads = workers}};
     for (const int size : {0, 1, 2, 1000}) {
