@@ -44,7 +44,7 @@ TEST_CASE(
     ComputePool pool{{.threads = workers}};
     for (const int size : {0, 1, 2, 1000}) {
       const std::vector<int> numbers = numbers_to(size);
-      for (const std::size_t chunk : {0, 1, 7, 100'000}) {
+      for (const std::size_t chunk : {0U, 1U, 7U, 100'000U}) {
         const std::vector<int> got =
             parallel_map(
                 pool, {.chunk_size = chunk}, numbers, [](int i) { return 3 * i; }, use_future)
@@ -212,7 +212,7 @@ TEST_CASE("parallel_reduce: an operation that isn't commutative") {
       std::string expected;
       for (int i = 0; i < size; ++i) expected += std::to_string(i) + ' ';
       const std::vector<int> numbers = numbers_to(size);
-      for (const std::size_t chunk : {0, 1, 7, 100'000}) {
+      for (const std::size_t chunk : {0U, 1U, 7U, 100'000U}) {
         const std::string got =
             parallel_reduce(
                 pool, {.chunk_size = chunk}, numbers, std::string(),
