@@ -55,14 +55,7 @@ class raw_onetbb {
         arena_(workers) {}
 
   std::uint64_t map() {
-    return arena_.execute([] {
-      const numbers& in = elements();
-      numbers out(in.size());
-      oneapi::tbb::parallel_for(range(0, in.size()), [&](const range& part) {
-        for (std::size_t i = part.begin(); i != part.end(); ++i) out[i] = work(in[i]);
-      });
-      return checked(out);
-    });
+    return arena_.execute([] { return checked(mapped()); });
   }
 
   std::uint64_t reduce() {
@@ -80,7 +73,7 @@ class raw_onetbb {
 
   std::uint64_t sort() {
     return arena_.execute([] {
-      numbers all = elements();
+      numbers all = mapped();
       oneapi::tbb::parallel_sort(all.begin(), all.end());
       return checked(all);
     });
@@ -88,6 +81,15 @@ class raw_onetbb {
 
  private:
   using range = oneapi::tbb::blocked_range<std::size_t>;
+
+  static numbers mapped() {
+    const numbers& in = elements();
+    numbers out(in.size());
+    oneapi::tbb::parallel_for(range(0, in.size()), [&](const range& part) {
+      for (std::size_t i = part.begin(); i != part.end(); ++i) out[i] = work(in[i]);
+    });
+    return out;
+  }
 
   oneapi::tbb::global_control limit_;
   oneapi::tbb::task_arena arena_;
@@ -114,7 +116,7 @@ class millrace_patterns {
 
   std::uint64_t sort() {
     return await([](auto& pool) -> asio::awaitable<std::uint64_t> {
-      numbers all = elements();
+      numbers all = co_await parallel_map(pool, elements(), work);
       co_await parallel_sort(pool, all);
       co_return checked(all);
     });

@@ -79,30 +79,31 @@ template <class Fold>
 }
 
 // A comparison that looks whether to stop when it is copied: oneTBB's sort has no place to ask in,
-// but copies it for the std::sort of each part. A look in each comparison would cost a sixth of the
-// time that numbers take to sort. Throwing there could lose the elements that std::sort has in its
-// hands, so this keeps oneTBB from beginning further parts instead.
+// but copies it for the std::sort of each part. Copies of that don't look, as std::sort makes one
+// for each element. Throwing could lose the elements that std::sort has in its hands, so this keeps
+// oneTBB from beginning further parts instead.
 template <class Less>
 class looking_less {
  public:
   looking_less(const Less& less, const std::stop_token& stop,
                oneapi::tbb::task_group_context& context) noexcept
-      : less_(less), stop_(stop), context_(context) {}
-  looking_less(const looking_less& other)
-      : less_(other.less_), stop_(other.stop_), context_(other.context_) {
-    if (stop_.stop_requested()) context_.cancel_group_execution();
+      : less_(&less), stop_(&stop), context_(&context) {}
+  looking_less(const looking_less& other) : less_(other.less_) {
+    if (other.stop_ != nullptr && other.stop_->stop_requested()) {
+      other.context_->cancel_group_execution();
+    }
   }
   looking_less& operator=(const looking_less&) = delete;
 
   template <class T, class U>
   bool operator()(const T& a, const U& b) const {
-    return std::invoke(less_, a, b);
+    return std::invoke(*less_, a, b);
   }
 
  private:
-  const Less& less_;
-  const std::stop_token& stop_;
-  oneapi::tbb::task_group_context& context_;
+  const Less* less_;
+  const std::stop_token* stop_ = nullptr;  // none in copies
+  oneapi::tbb::task_group_context* context_ = nullptr;
 };
 
 // False if it was stopped: then the elements are all there, in some order.
