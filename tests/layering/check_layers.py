@@ -84,6 +84,15 @@ MAY_NAME_TBB = {"detail/arena.hpp", "detail/parallel.hpp"}
 EXPENSIVE = "detail/parallel.hpp"
 WITHOUT_EXPENSIVE = "compute_pool.hpp"
 MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp"}
+    "detail/stream_ends.hpp": 50,
+    "detail/stream.hpp": 51,
+    "batched.hpp": 51,
+    "stream.hpp": 52,
+}
+MAY_NAME_TBB = {"detail/arena.hpp"}
+# Streams are coroutines over the pool's operations: Asio is what they are made of.
+STREAM = {"detail/stream_ends.hpp", "detail/stream.hpp", "batched.hpp", "stream.hpp"}
+MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp"} | STREAM
 MOST_LINES = 400
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -1,0 +1,150 @@
+#include "millrace/batched.hpp"
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <stdexcept>
+#include <vector>
+
+#include "millrace/stream.hpp"
+#include "streaming.hpp"
+#include "support/catch.hpp"
+
+using millrace::batched;
+using millrace::ComputePool;
+using test::Streaming;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Batch = std::vector<int>;
+using Batches = std::vector<Batch>;
+using BatchWork = std::function<Batch(Batch)>;
+
+// The longest wait that nobody waits for.
+constexpr auto an_hour = 1h;
+
+const BatchWork unchanged = [](Batch batch) { return batch; };
+
+std::function<void(Batch)> into(Batches& log) {
+  return [&log](Batch batch) { log.push_back(std::move(batch)); };
+}
+
+}  // namespace
+
+TEST_CASE("batched: by count, and the rest at the end") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  Batches log;
+  int taken = 0;
+  stream.start(pool, batched(test::numbers(7, taken), 3, an_hour), unchanged, into(log), {});
+  stream.context.run();
+  CHECK(stream.completions == 1);
+  CHECK(stream.count == 3);
+  CHECK(log == Batches{{0, 1, 2}, {3, 4, 5}, {6}});
+}
+
+TEST_CASE("batched: one by one, and none at all") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  Batches log;
+  int taken = 0;
+  stream.start(pool, batched(test::numbers(2, taken), 1, an_hour), unchanged, into(log), {});
+  stream.to_the_end();
+  CHECK(log == Batches{{0}, {1}});
+  int none = 0;
+  stream.start(pool, batched(test::numbers(0, none), 3, an_hour), unchanged, into(log), {});
+  stream.until([&] { return stream.completions == 2; });
+  CHECK(stream.count == 0);
+  CHECK(log.size() == 2);
+}
+
+TEST_CASE("batched: by time, when no more comes") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  test::Channel items(stream.context);
+  Batches log;
+  stream.start(pool, batched(items, 3, 1ms), unchanged, into(log), {});
+  for (int i = 0; i < 2; ++i) {
+    items.async_send(std::error_code(), i, [](std::error_code) {});
+    // Nothing else comes, so only time can have ended the batch.
+    stream.until([&] { return log.size() == static_cast<std::size_t>(i) + 1; });
+    CHECK(log.back() == Batch{i});
+  }
+  items.close();
+  stream.to_the_end();
+  CHECK(stream.count == 2);
+}
+
+TEST_CASE("batched: time takes nothing away from a channel") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  test::Channel items(stream.context, 4);
+  Batches log;
+  asio::co_spawn(
+      stream.context,
+      [](test::Channel& to) -> asio::awaitable<void> {
+        for (int i = 0; i < 2'000; ++i) {
+          co_await to.async_send(std::error_code(), i, asio::use_awaitable);
+        }
+        co_await to.async_send(asio::error::eof, 0, asio::use_awaitable);
+      }(items),
+      asio::detached);
+  // Over at once: whether the next item or the end of the wait comes first is anybody's guess.
+  stream.start(pool, batched(items, 8, 0ns), unchanged, into(log), {});
+  stream.to_the_end();
+  Batch all;
+  for (const Batch& batch : log) {
+    CHECK_FALSE(batch.empty());
+    all.insert(all.end(), batch.begin(), batch.end());
+  }
+  Batch expected(2'000);
+  std::iota(expected.begin(), expected.end(), 0);
+  CHECK(all == expected);
+}
+
+TEST_CASE("batched: an error of the source comes without waiting for the time") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  Batches log;
+  int taken = 0;
+  const test::Source source = [&]() -> asio::awaitable<std::optional<int>> {
+    if (taken == 2) throw std::runtime_error("source");
+    co_return taken++;
+  };
+  stream.start(pool, batched(source, 8, an_hour), unchanged, into(log), {});
+  stream.to_the_end();
+  CHECK(stream.failure() == "source");
+  CHECK(log.empty());
+}
+
+TEST_CASE("batched: cancelled before and after the first item of a batch") {
+  const bool first = GENERATE(false, true);
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  test::Channel items(stream.context);
+  Batches log;
+  bool sent = false;
+  stream.start(pool, batched(items, 3, an_hour), unchanged, into(log), {});
+  if (first) {
+    items.async_send(std::error_code(), 1, [&](std::error_code) { sent = true; });
+    stream.until([&] { return sent; });
+  }
+  stream.context.restart();
+  stream.context.poll();
+  stream.cancel.emit(asio::cancellation_type::terminal);
+  stream.context.restart();
+  stream.context.run();
+  CHECK(stream.completions == 1);
+  CHECK(stream.failure() == "aborted");
+  CHECK(log.empty());
+}
+
+TEST_CASE("batched: says what is wrong with its count") {
+  int taken = 0;
+  CHECK_THROWS_WITH(batched(test::numbers(1, taken), 0, an_hour),
+                    "batched: max_items is 0, must be 1 or more");
+}
