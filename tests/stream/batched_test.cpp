@@ -112,8 +112,9 @@ TEST_CASE("batched: an error of the source comes without waiting for the time") 
   Batches log;
   int taken = 0;
   const test::Source source = [&]() -> asio::awaitable<std::optional<int>> {
-    if (taken == 2) throw std::runtime_error("source");
-    co_return taken++;
+    if (taken == 3) co_return std::nullopt;
+    if (++taken == 3) throw std::runtime_error("source");
+    co_return taken;
   };
   stream.start(pool, batched(source, 8, an_hour), unchanged, into(log), {});
   stream.to_the_end();

@@ -100,8 +100,8 @@ class Streaming {
     }
   }
 
+  asio::cancellation_signal cancel;  // outlives the context
   asio::io_context context;
-  asio::cancellation_signal cancel;
   int completions = 0;
   std::exception_ptr error;
   std::size_t count = 0;
