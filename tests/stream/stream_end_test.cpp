@@ -1,4 +1,8 @@
+#include <asio/post.hpp>
+#include <asio/strand.hpp>
+#include <asio/thread_pool.hpp>
 #include <atomic>
+#include <future>
 #include <latch>
 #include <memory>
 #include <optional>
@@ -9,6 +13,7 @@
 #include "millrace/stream.hpp"
 #include "streaming.hpp"
 #include "support/catch.hpp"
+#include "support/outcome.hpp"
 
 using millrace::ComputePool;
 using millrace::StreamOrder;
@@ -279,6 +284,38 @@ TEST_CASE("stream: cancelled too late to keep anything back completes with the n
   stream.to_the_end();
   CHECK(stream.failure().empty());
   CHECK(stream.count == 1);
+}
+
+TEST_CASE("stream: cancelled on a context with many threads") {
+  ComputePool pool{{.threads = 2}};
+  asio::thread_pool threads(3);
+  for (int i = 0; i < 20; ++i) {
+    const auto strand = asio::make_strand(threads);
+    asio::cancellation_signal cancel;
+    const auto ended = std::make_shared<std::promise<std::error_code>>();
+    int taken = 0;
+    const test::Source source = [&]() -> asio::awaitable<std::optional<int>> {
+      if (++taken == 20) {
+        asio::post(strand, [&] { cancel.emit(asio::cancellation_type::terminal); });
+      }
+      co_return taken;
+    };
+    int delivered = 0;
+    const test::Sink sink = [&](int) -> asio::awaitable<void> {
+      ++delivered;
+      co_return;
+    };
+    asio::post(strand, [&] {
+      millrace::stream(pool, source, test::Work(test::unchanged), sink, {.in_flight = 4},
+                       asio::bind_cancellation_slot(
+                           cancel.slot(),
+                           asio::bind_executor(strand, [ended](std::exception_ptr e, std::size_t) {
+                             ended->set_value(test::code_of(e));
+                           })));
+    });
+    CHECK(ended->get_future().get() == asio::error::operation_aborted);
+    CHECK(delivered <= taken);
+  }
 }
 
 TEST_CASE("stream: its parts are destroyed before its completion can be seen") {
