@@ -21,6 +21,10 @@ enum class errc {
   pool_shut_down,
   /// The process was forked after the pool was made: the child has none of its workers.
   used_after_fork,
+  /// The `ComputeHandle` was awaited before, or has no job.
+  handle_spent,
+  /// No pool is attached to the context of the executor, see `attach`.
+  no_current_pool,
 };
 
 /// The category of `errc`; its name is "millrace".
@@ -47,6 +51,10 @@ enum class errc {
           return "the pool was shut down before the job started";
         case errc::used_after_fork:
           return "the process was forked after the pool was made";
+        case errc::handle_spent:
+          return "the handle was awaited before, or has no job";
+        case errc::no_current_pool:
+          return "no pool is attached to the context of the executor";
       }
       return "unknown millrace error";
     }

@@ -12,6 +12,10 @@
 
 namespace millrace {
 
+namespace detail {
+struct pool_access;
+}
+
 /// The executor of a `ComputePool`: makes `asio::post`, `co_spawn`, `bind_executor` and
 /// `any_io_executor` work with it.
 ///
@@ -116,10 +120,25 @@ class PoolExecutor {
   }
 
  private:
+  friend struct detail::pool_access;
+
   asio::execution_context* context_;
   detail::pool_core<Instrumentation>* core_;
   bool tracked_ = false;
   bool never_blocks_ = false;
 };
+
+namespace detail {
+
+// For what is started on a pool by others than its members.
+struct pool_access {
+  template <class Instrumentation>
+  [[nodiscard]] static pool_core<Instrumentation>& core_of(
+      const PoolExecutor<Instrumentation>& executor) noexcept {
+    return *executor.core_;
+  }
+};
+
+}  // namespace detail
 
 }  // namespace millrace

@@ -19,6 +19,7 @@ RANKS = {
     "concepts.hpp": 10,
     "metrics.hpp": 10,
     "detail/config.hpp": 10,
+    "detail/current_pool.hpp": 10,
     "detail/cpu_count.hpp": 10,
     "detail/deadline_timer.hpp": 10,
     "detail/event.hpp": 10,
@@ -66,6 +67,7 @@ RANKS = {
     "detail/drain_op.hpp": 40,
     # L4: one file per operation
     "detail/execute_op.hpp": 40,
+    "detail/handle.hpp": 40,
     "detail/install_op.hpp": 40,
     "detail/join_op.hpp": 40,
     "detail/posted_op.hpp": 40,
@@ -93,6 +95,12 @@ MAY_NAME_TBB = {"detail/arena.hpp"}
 # Streams are coroutines over the pool's operations: Asio is what they are made of.
 STREAM = {"detail/stream_ends.hpp", "detail/stream.hpp", "batched.hpp", "stream.hpp"}
 MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp"} | STREAM
+    "current_pool.hpp": 52,
+    "handle.hpp": 52,
+}
+MAY_NAME_TBB = {"detail/arena.hpp"}
+MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp",
+                 "current_pool.hpp", "handle.hpp"}
 MOST_LINES = 400
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
