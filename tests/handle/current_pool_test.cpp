@@ -19,6 +19,7 @@
 #include <stdexcept>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "support/asio_compat.hpp"
 #include "support/busy_pool.hpp"
@@ -116,6 +117,21 @@ TEST_CASE("operations without a pool take JobOptions") {
   const auto metrics = pool.metrics();
   REQUIRE(metrics.by_label.size() == 1);
   CHECK(metrics.by_label[0].completed == 5);
+}
+
+TEST_CASE("scopes without a pool keep their order") {
+  ComputePool pool{{.threads = 1}};
+  asio::io_context context;
+  const Attachment attached = attach(context, pool);
+  std::vector<int> order;
+  const auto body = [&](millrace::Scope& scope) {
+    for (int i = 0; i < 3; ++i) scope.spawn([&order, i] { order.push_back(i); });
+  };
+  test::run(context, [](const auto& b) -> asio::awaitable<void> {
+    co_await millrace::execute_scoped(b);
+    co_await millrace::execute_scoped_fifo(b);
+  }(body));
+  CHECK(order == std::vector{2, 1, 0, 0, 1, 2});
 }
 
 TEST_CASE("operations without a pool take every token") {
