@@ -303,10 +303,10 @@ TEST_CASE("JobOptions come before the callable") {
   auto late = millrace::spawn(
       busy.pool, {.deadline = std::chrono::steady_clock::now(), .label = "late"}, [] { return 1; });
   CHECK(code_of_wait(late) == errc::deadline_exceeded);
-  auto urgent = millrace::spawn(busy.pool, {.priority = millrace::Priority::high},
-                                [&] { return busy.pool.metrics().started; });
   auto after = millrace::spawn(busy.pool, {.priority = millrace::Priority::low},
                                [&] { return busy.pool.metrics().started; });
+  auto urgent = millrace::spawn(busy.pool, {.priority = millrace::Priority::high},
+                                [&] { return busy.pool.metrics().started; });
   busy.free_workers();
   CHECK(after.async_wait(asio::use_future).get() == 3);
   CHECK(urgent.async_wait(asio::use_future).get() == 2);
