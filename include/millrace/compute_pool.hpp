@@ -107,6 +107,7 @@ class ComputePool : public asio::execution_context {
   /// Throws `std::invalid_argument` for a configuration that `ComputeConfig::validate` refuses;
   /// `std::system_error` with `errc::worker_limit` if a `tbb::global_control` of somebody else
   /// leaves too few threads, `errc::stack_size_fixed` if the threads exist with a smaller stack,
+  /// `errc::placement_refused` if the system denies them their CPUs or nice value,
   /// `errc::used_after_fork` in a child of a process that has had a pool; `std::bad_alloc`.
   explicit ComputePool(ComputeConfig config = {}) : core_(std::move(config)) {}
 

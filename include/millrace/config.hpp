@@ -1,12 +1,19 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
+#include "millrace/core_type.hpp"
 #include "millrace/detail/config.hpp"
+#include "millrace/detail/config_text.hpp"
 #include "millrace/detail/cpu_count.hpp"
+#include "millrace/detail/cpu_mask.hpp"
+#include "millrace/detail/topology.hpp"
 
 namespace millrace {
 
@@ -30,7 +37,9 @@ enum class Overflow {
 
 /// What a `ComputePool` is made of; every field has a default that suits a service.
 ///
-/// An aggregate: `ComputeConfig{.threads = 4, .thread_name = "resize"}`.
+/// An aggregate: `ComputeConfig{.threads = 4, .thread_name = "resize"}`. It may also come from a
+/// TOML file (config_toml.hpp), the environment (`from_env`) and the command line
+/// (config_flags.hpp); docs/configuration.md has the names and units.
 struct ComputeConfig {
   /// Workers, that is threads that run jobs: 1 to 256, or 4 per hardware thread if that is more.
   int threads = usable_cpus();
@@ -43,6 +52,24 @@ struct ComputeConfig {
   /// 128 KiB to 1 GiB. oneTBB reads it once, when the first pool of the process is made: a later
   /// pool that asks for more than the first is refused with `errc::stack_size_fixed`.
   std::size_t stack_size = 0;
+
+  /// Each worker runs on one CPU only: the CPUs that the fields below leave, those first that the
+  /// fewest workers of other pinned pools have, in turn if there are more workers than CPUs. Else a
+  /// worker may run on all of them. oneTBB shares its threads between pools: a thread that leaves
+  /// the pool, or whose pool ends, may run again where it might before.
+  bool pin_threads = false;
+
+  /// The NUMA node on whose CPUs the workers run, -1 for any. `threads` doesn't follow by itself.
+  int numa_node = -1;
+
+  /// The type of cores that the workers run on, of a machine that has several.
+  CoreType core_type = CoreType::any;
+
+  /// Added to the nice value of the thread that makes the pool: -20 to 19, more is less urgent.
+  /// Below 0 needs the right to (CAP_SYS_NICE, or RLIMIT_NICE), and so does going back: without it
+  /// threads that oneTBB shares keep their value, so all pools of such a process must have the
+  /// same.
+  int nice = 0;
 
   /// How long a worker that has run out of jobs looks out for the next one before it sleeps: 0 to
   /// 1 s. Waking a sleeping worker takes tens of microseconds; looking out takes a core meanwhile.
@@ -60,8 +87,19 @@ struct ComputeConfig {
   /// What becomes of an operation that finds `max_pending` others before it.
   Overflow overflow = Overflow::wait;
 
-  /// Throws `std::invalid_argument` for the first field that can't be used; one line that names
-  /// the field, the value and what would be right.
+  /// `base` with the fields for which the environment has a variable: the prefix, an underscore and
+  /// the field's name in capitals, `MILLRACE_IDLE_SPIN=100us`. Other variables are not looked at.
+  ///
+  /// Throws `std::invalid_argument` for the first value that can't be used, also an empty one; one
+  /// line that names the variable, the field, the value and what would be right.
+  ///
+  /// **Thread safety:** as `std::getenv`: not while another thread changes the environment.
+  [[nodiscard]] static ComputeConfig from_env(std::string_view prefix, ComputeConfig base);
+  [[nodiscard]] static ComputeConfig from_env(std::string_view prefix = "MILLRACE");
+
+  /// Throws `std::invalid_argument` for the first field that can't be used, on this machine and
+  /// with the affinity mask of the calling thread; one line that names the field, the value and
+  /// what would be right.
   void validate() const {
     const int most = detail::most_threads();
     detail::require(threads >= 1 && threads <= most, "threads", threads,
@@ -75,6 +113,19 @@ struct ComputeConfig {
     detail::require(stack_size == 0 || (stack_size >= detail::least_stack_size &&
                                         stack_size <= detail::most_stack_size),
                     "stack_size", stack_size, "0 (oneTBB's default) or 131072 to 1073741824 bytes");
+    detail::require(numa_node >= -1, "numa_node", numa_node, "-1 (any) or a node's number");
+    detail::require(core_type >= CoreType::any && core_type <= CoreType::efficiency, "core_type",
+                    static_cast<int>(core_type),
+                    "CoreType::any (0), performance (1) or efficiency (2)");
+    if (numa_node != -1 || core_type != CoreType::any) {
+      const auto choice = detail::choose_cpus(
+          "/", detail::cpu_mask::of_thread(0).value_or(detail::cpu_mask()), numa_node, core_type);
+      const bool node = choice.wrong == "numa_node";
+      const char* type = core_type == CoreType::performance ? "performance" : "efficiency";
+      detail::require(choice.wrong.empty(), node ? "numa_node" : "core_type",
+                      node ? std::to_string(numa_node) : type, choice.right);
+    }
+    detail::require(nice >= -20 && nice <= 19, "nice", nice, "-20 to 19");
     detail::require(
         idle_spin >= std::chrono::nanoseconds::zero() && idle_spin <= std::chrono::seconds(1),
         "idle_spin", idle_spin.count(), "0 to 1000000000 ns");
@@ -83,6 +134,59 @@ struct ComputeConfig {
     detail::require(slow_job > std::chrono::nanoseconds::zero(), "slow_job", slow_job.count(),
                     "more than 0 ns");
   }
+
+  [[nodiscard]] bool operator==(const ComputeConfig&) const = default;
 };
+
+namespace detail {
+
+// What every source of a configuration goes by, and docs/configuration.md.
+template <auto Member, auto Parse>
+[[nodiscard]] bool set_field(ComputeConfig& config, std::string_view text) {
+  return Parse(text, config.*Member);
+}
+
+[[nodiscard]] inline bool parse_overflow(std::string_view text, Overflow& value) {
+  return parse_choice({{"wait", Overflow::wait}, {"reject", Overflow::reject}}, text, value);
+}
+
+[[nodiscard]] inline bool parse_core_type(std::string_view text, CoreType& value) {
+  return parse_choice({{"any", CoreType::any},
+                       {"performance", CoreType::performance},
+                       {"efficiency", CoreType::efficiency}},
+                      text, value);
+}
+
+inline constexpr const char* number_form = "a whole number";
+inline constexpr std::array<config_field<ComputeConfig>, 11> config_fields{{
+    {"threads", number_form, "", &set_field<&ComputeConfig::threads, parse_number<int>>},
+    {"thread_name", "text", "millrace", &set_field<&ComputeConfig::thread_name, parse_text>},
+    {"stack_size", size_form, "0", &set_field<&ComputeConfig::stack_size, parse_size>},
+    {"pin_threads", "true or false", "false", &set_field<&ComputeConfig::pin_threads, parse_bool>},
+    {"numa_node", number_form, "-1", &set_field<&ComputeConfig::numa_node, parse_number<int>>},
+    {"core_type", "any, performance or efficiency", "any",
+     &set_field<&ComputeConfig::core_type, parse_core_type>},
+    {"nice", number_form, "0", &set_field<&ComputeConfig::nice, parse_number<int>>},
+    {"idle_spin", duration_form, "5us", &set_field<&ComputeConfig::idle_spin, parse_duration>},
+    {"slow_job", duration_form, "100ms", &set_field<&ComputeConfig::slow_job, parse_duration>},
+    {"max_pending", "a whole number, at least 0", "0",
+     &set_field<&ComputeConfig::max_pending, parse_number<std::size_t>>},
+    {"overflow", "wait or reject", "wait", &set_field<&ComputeConfig::overflow, parse_overflow>},
+}};
+
+}  // namespace detail
+
+inline ComputeConfig ComputeConfig::from_env(std::string_view prefix, ComputeConfig base) {
+  for (const auto& field : detail::config_fields) {
+    const std::string variable = field.variable(prefix);
+    const char* text = std::getenv(variable.c_str());  // NOLINT(concurrency-mt-unsafe): documented
+    if (text != nullptr) field.apply(base, text, variable + " in the environment");
+  }
+  return base;
+}
+
+inline ComputeConfig ComputeConfig::from_env(std::string_view prefix) {
+  return from_env(prefix, ComputeConfig{});
+}
 
 }  // namespace millrace

@@ -25,6 +25,9 @@ enum class errc {
   handle_spent,
   /// No pool is attached to the context of the executor, see `attach`.
   no_current_pool,
+  /// The system doesn't let the workers have the CPUs or the nice value that the pool asks for, or
+  /// not give them back.
+  placement_refused,
 };
 
 /// The category of `errc`; its name is "millrace".
@@ -55,6 +58,8 @@ enum class errc {
           return "the handle was awaited before, or has no job";
         case errc::no_current_pool:
           return "no pool is attached to the context of the executor";
+        case errc::placement_refused:
+          return "the system doesn't let the workers be placed so";
       }
       return "unknown millrace error";
     }

@@ -18,11 +18,14 @@ RANKS = {
     "error.hpp": 10,
     "concepts.hpp": 10,
     "metrics.hpp": 10,
+    "core_type.hpp": 10,
     "detail/config.hpp": 10,
+    "detail/config_text.hpp": 10,
+    "detail/cpu_mask.hpp": 10,
     "detail/current_pool.hpp": 10,
-    "detail/cpu_count.hpp": 10,
     "detail/deadline_timer.hpp": 10,
     "detail/event.hpp": 10,
+    "detail/expected_like.hpp": 10,
     "detail/fork_generation.hpp": 10,
     "detail/job.hpp": 10,
     "detail/job_streak.hpp": 10,
@@ -32,12 +35,11 @@ RANKS = {
     "detail/thread_number.hpp": 10,
     "detail/turn_scope.hpp": 10,
     "job_options.hpp": 10,
-    "detail/expected_like.hpp": 10,
     "detail/result.hpp": 10,
     "detail/worker_frame.hpp": 10,
-    "config.hpp": 11,
     "stages.hpp": 11,
     "detail/call.hpp": 11,
+    "detail/cpu_count.hpp": 11,
     "detail/finished_queue.hpp": 11,
     "detail/handoff_queue.hpp": 11,
     "detail/histogram.hpp": 11,
@@ -48,6 +50,9 @@ RANKS = {
     "detail/return_count.hpp": 12,
     "detail/held_jobs.hpp": 11,
     "detail/inbox.hpp": 12,
+    "detail/topology.hpp": 12,
+    "config.hpp": 13,
+    "detail/placement.hpp": 14,
     # L2: one neighbour each
     "detail/arena.hpp": 20,
     "detail/parallel.hpp": 20,
@@ -77,30 +82,28 @@ RANKS = {
     "detail/reduce_pattern.hpp": 40,
     # L5: what users call
     "executor.hpp": 50,
+    "detail/stream_ends.hpp": 50,
     "compute_pool.hpp": 51,
+    "batched.hpp": 51,
+    "detail/stream.hpp": 51,
+    "current_pool.hpp": 52,
+    "handle.hpp": 52,
     "patterns.hpp": 52,
+    "stream.hpp": 52,
+    # Optional: nothing else includes them
+    "config_flags.hpp": 60,
+    "config_toml.hpp": 60,
 }
 # parallel.hpp: oneTBB's loops. They take longer to compile than the rest of a pool, so who includes
 # compute_pool.hpp must not get them with arena.hpp, or in any other way.
 MAY_NAME_TBB = {"detail/arena.hpp", "detail/parallel.hpp"}
 EXPENSIVE = "detail/parallel.hpp"
 WITHOUT_EXPENSIVE = "compute_pool.hpp"
-MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp"}
-    "detail/stream_ends.hpp": 50,
-    "detail/stream.hpp": 51,
-    "batched.hpp": 51,
-    "stream.hpp": 52,
-}
-MAY_NAME_TBB = {"detail/arena.hpp"}
 # Streams are coroutines over the pool's operations: Asio is what they are made of.
 STREAM = {"detail/stream_ends.hpp", "detail/stream.hpp", "batched.hpp", "stream.hpp"}
-MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp"} | STREAM
-    "current_pool.hpp": 52,
-    "handle.hpp": 52,
-}
-MAY_NAME_TBB = {"detail/arena.hpp"}
 MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp",
-                 "current_pool.hpp", "handle.hpp"}
+                 "current_pool.hpp", "handle.hpp"} | STREAM
+MAY_INCLUDE_TOML = {"config_toml.hpp"}  # only who wants it pays for it
 MOST_LINES = 400
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -126,6 +129,8 @@ def check(name: str, text: str) -> list[str]:
                 found.append(f"{where}: an arrow up, {name} ({RANKS[name]}) includes {target} ({RANKS[target]})")
         elif target in ("asio.hpp", "oneapi/tbb.h", "tbb/tbb.h"):
             found.append(f"{where}: includes {target}; include what is used")
+        elif target.startswith("toml++/") and name not in MAY_INCLUDE_TOML:
+            found.append(f"{where}: includes toml++")
         elif include and RANKS[name] < 20 and ("/" in target and not target.startswith("sys/")):
             found.append(f"{where}: L1 is std only, but includes {target}")
         code = COMMENT_OR_TEXT.sub("", line)

@@ -58,6 +58,14 @@ class CheckLayers(unittest.TestCase):
         self.append("detail/install_op.hpp", '#include "millrace/detail/parallel.hpp"\n')
         self.assert_found("compute_pool.hpp: reaches detail/parallel.hpp")
 
+    def test_a_second_file_that_includes_toml(self):
+        self.append("executor.hpp", "#include <toml++/toml.h>\n")
+        self.assert_found("includes toml++")
+
+    def test_an_optional_header_that_is_included(self):
+        self.append("compute_pool.hpp", '#include "millrace/config_toml.hpp"\n')
+        self.assert_found("an arrow up, compute_pool.hpp")
+
     def test_a_second_detail_file_that_names_asio(self):
         self.append("detail/join_op.hpp", "#include <asio/post.hpp>\n")
         self.assert_found("names Asio")

@@ -1,46 +1,17 @@
 #include "millrace/detail/cpu_count.hpp"
 
 #include <sched.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <string>
 #include <thread>
 
 #include "support/catch.hpp"
+#include "support/fake_root.hpp"
 
 namespace detail = millrace::detail;
 
-namespace {
-
-// A root of a file system with the control groups of a process, gone at the end.
-class FakeRoot {
- public:
-  FakeRoot() {
-    std::string name = std::filesystem::temp_directory_path() / "millrace-root-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~FakeRoot() { std::filesystem::remove_all(path_); }
-  FakeRoot(const FakeRoot&) = delete;
-  FakeRoot& operator=(const FakeRoot&) = delete;
-
-  FakeRoot& file(const std::string& name, const std::string& text) {
-    const std::filesystem::path whole = path_ / name;
-    std::filesystem::create_directories(whole.parent_path());
-    std::ofstream(whole) << text << '\n';
-    return *this;
-  }
-
-  [[nodiscard]] std::string path() const { return path_.string() + '/'; }
-
- private:
-  std::filesystem::path path_;
-};
-
-}  // namespace
+using test::FakeRoot;
 
 TEST_CASE("without control groups there is no quota") {
   FakeRoot root;
@@ -113,4 +84,28 @@ TEST_CASE("the affinity mask of the calling thread is counted") {
     REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
     CHECK(detail::affinity_cpus() == 1);
   }).join();
+}
+
+TEST_CASE("the smaller of mask and quota counts, also where the mask is narrowed") {
+  FakeRoot root;
+  root.file("proc/self/cgroup", "0::/").file("sys/fs/cgroup/cpu.max", "170000 100000");
+  std::thread([&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
+    REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
+    CHECK(detail::usable_cpus(root.path()) == 1);
+  }).join();
+  root.file("sys/fs/cgroup/cpu.max", "30000 100000");
+  CHECK(detail::usable_cpus(root.path()) == 1);
+}
+
+TEST_CASE("quotas of both versions bind where a system has both") {
+  FakeRoot root;
+  root.file("proc/self/cgroup", "1:cpu:/\n0::/")
+      .file("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "300000")
+      .file("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000");
+  CHECK(detail::quota_cpus(root.path()) == Approx(3.0));
+  root.file("sys/fs/cgroup/cpu.max", "200000 100000");
+  CHECK(detail::quota_cpus(root.path()) == Approx(2.0));
 }

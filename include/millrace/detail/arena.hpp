@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "millrace/detail/event.hpp"
+#include "millrace/detail/placement.hpp"
 #include "millrace/detail/worker_frame.hpp"
 #include "millrace/error.hpp"
 
@@ -91,46 +92,56 @@ class worker_share {
   int workers_;
 };
 
-// Names each thread that enters the arena and notes there which pool it works for.
+// Names and places each thread that enters the arena and notes there which pool it works for.
 class worker_observer final : public oneapi::tbb::task_scheduler_observer {
  public:
   worker_observer(oneapi::tbb::task_arena& arena, pool_id pool, int workers,
-                  std::string thread_name)
+                  std::string thread_name, const worker_placement& placement)
       : task_scheduler_observer(arena),
         pool_(pool),
         workers_(workers),
-        thread_name_(std::move(thread_name)) {
+        thread_name_(std::move(thread_name)),
+        placed_(placement, workers) {
     observe(true);
   }
+  // No callback runs after this, although threads may still be in the arena: `placed_` sends them
+  // home.
   ~worker_observer() override { observe(false); }
 
   void on_scheduler_entry(bool /*is_worker*/) override {
     this_worker.pool = pool_;
     // An arena of one has two slots, of which its worker may take either.
-    const int index = oneapi::tbb::this_task_arena::current_thread_index() % workers_;
+    const int slot = oneapi::tbb::this_task_arena::current_thread_index();
+    const int index = slot % workers_;
     // Can't fail: ComputeConfig::validate has measured the longest name.
     ::pthread_setname_np(::pthread_self(), (thread_name_ + '-' + std::to_string(index)).c_str());
+    placed_.enter(slot);
   }
 
-  void on_scheduler_exit(bool /*is_worker*/) override { this_worker.pool = no_pool; }
+  void on_scheduler_exit(bool /*is_worker*/) override {
+    this_worker.pool = no_pool;
+    placed_.leave();
+  }
 
  private:
   pool_id pool_;
   int workers_;
   std::string thread_name_;
+  placed_workers placed_;
 };
 
 // The workers of one pool.
 class arena {
  public:
-  // Throws std::system_error with errc::worker_limit or errc::stack_size_fixed.
-  arena(int workers, std::size_t stack_size, const std::string& thread_name)
+  // Throws std::system_error with errc::worker_limit, stack_size_fixed or placement_refused.
+  arena(int workers, std::size_t stack_size, const std::string& thread_name,
+        const worker_placement& placement = {})
       : share_(workers),
         stack_(make_stack(stack_size)),
         // No reserved slot: of (n, 1), oneTBB's default, enqueued work would get n - 1 workers.
         arena_(workers, 0),
         // An observer of an arena that can't be set up fails in its destructor.
-        observer_((arena_.initialize(), arena_), id_, workers, thread_name) {
+        observer_((arena_.initialize(), arena_), id_, workers, thread_name, placement) {
     if (stack_size != 0) check_stack(stack_size);
   }
 

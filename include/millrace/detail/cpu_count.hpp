@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sched.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/detail/cpu_mask.hpp"
+
 // Every function takes the root of the file system, so that tests can lay out a control group.
 namespace millrace::detail {
 
@@ -20,18 +20,10 @@ namespace millrace::detail {
   return cpus > 1 ? cpus : 1;
 }
 
-// CPUs in the affinity mask of the calling thread. The kernel's mask may be wider than cpu_set_t
-// (1024 bits): it then answers EINVAL until the buffer is large enough.
+// CPUs in the affinity mask of the calling thread.
 [[nodiscard]] inline int affinity_cpus() {
-  for (std::size_t sets = 1; sets <= 64; sets *= 2) {
-    std::vector<cpu_set_t> mask(sets);
-    const std::size_t bytes = sets * sizeof(cpu_set_t);
-    if (::sched_getaffinity(0, bytes, mask.data()) == 0) {
-      return at_least_one(CPU_COUNT_S(bytes, mask.data()));
-    }
-    if (errno != EINVAL) break;
-  }
-  return at_least_one(static_cast<int>(std::thread::hardware_concurrency()));
+  const auto mask = cpu_mask::of_thread(0);
+  return at_least_one(mask ? mask->count() : static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 // The lines of a small file, none if it can't be read. With stdio: every file that includes

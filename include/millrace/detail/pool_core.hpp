@@ -18,6 +18,7 @@
 #include "millrace/detail/job.hpp"
 #include "millrace/detail/live_pools.hpp"
 #include "millrace/detail/outstanding.hpp"
+#include "millrace/detail/placement.hpp"
 #include "millrace/detail/pump.hpp"
 #include "millrace/detail/worker_frame.hpp"
 #include "millrace/error.hpp"
@@ -42,7 +43,7 @@ class pool_core final : private live_pools::member {
         instrumentation_(config_),
         gate_(config_.max_pending,
               config_.overflow == Overflow::wait ? gate::when_full::wait : gate::when_full::reject),
-        arena_(config_.threads, config_.stack_size, config_.thread_name),
+        arena_(config_.threads, config_.stack_size, config_.thread_name, placement_of(config_)),
         pump_(arena_.get(), config_.threads, config_.idle_spin, outstanding_) {
     live_pools::add(*this);
   }
