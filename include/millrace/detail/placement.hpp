@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -75,41 +77,23 @@ struct placements {
     thread_place home;
   };
 
-  template <class Value>
-  using given = std::vector<std::pair<Value, Value>>;  // and what is to be restored
-
   std::mutex mutex;                // of all that follows, also of each thread's `current`
   std::atomic<bool> used = false;  // has any pool ever placed its workers?
 
-  // What any pool has ever given, and what its threads had before. A thread inherits both from the
-  // one that creates it, which may be a worker: then it is known by this.
-  given<cpu_mask> given_cpus;
-  given<int> given_nices;
+  // By nice value, from -20: what a thread that comes with it goes back to. A thread inherits it
+  // from the one that creates it, which may be a worker. CPUs it doesn't: oneTBB sees to that.
+  std::array<int, 40> home_nices = [] {
+    std::array<int, 40> own{};
+    std::iota(own.begin(), own.end(), -20);
+    return own;
+  }();
 
   std::vector<int> pinned;          // to each CPU, workers of living pools
   std::vector<int> nices;           // of living pools
   std::optional<int> settled_nice;  // of all threads for good, as they can't be given another
 
-  template <class Value>
-  static void note(given<Value>& all, const Value& value, const Value& home) {
-    if (Value* known = home_in(all, value)) {
-      *known = home;
-    } else {
-      all.emplace_back(value, home);
-    }
-  }
-
-  template <class Value>
-  [[nodiscard]] static Value* home_in(given<Value>& all, const Value& value) noexcept {
-    const auto found =
-        std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.first == value; });
-    return found == all.end() ? nullptr : &found->second;
-  }
-
-  [[nodiscard]] thread_place home_of(thread_place place) noexcept {
-    if (const cpu_mask* home = home_in(given_cpus, place.cpus)) place.cpus = *home;
-    if (const int* home = home_in(given_nices, place.nice)) place.nice = *home;
-    return place;
+  [[nodiscard]] int& home_nice(int nice) noexcept {
+    return home_nices[static_cast<std::size_t>(nice + 20)];
   }
 
   inline static thread_local visit* current = nullptr;
@@ -136,8 +120,8 @@ class placed_workers {
     if (places_) {
       // An arena of one has two slots.
       visits_.resize(static_cast<std::size_t>(workers) + 1);
-      if (wanted.nice != 0) placements::note(all_->given_nices, nice_, home.nice);
-      if (wanted.cpus) choose_masks(wanted, workers, home);
+      if (wanted.nice != 0) all_->home_nice(nice_) = home.nice;
+      if (wanted.cpus) choose_masks(wanted, workers);
       all_->used.store(true, std::memory_order_relaxed);
     }
     all_->nices.push_back(nice_);
@@ -165,7 +149,7 @@ class placed_workers {
     if (!places_ && !all_->used.load(std::memory_order_relaxed)) return;
     const std::lock_guard lock(all_->mutex);
     const thread_place now = thread_place::of(0);
-    thread_place home = all_->home_of(now);
+    thread_place home{now.cpus, all_->home_nice(now.nice)};
     if (placements::visit*& before = placements::current) {
       home = before->home;
       before->thread = 0;
@@ -255,7 +239,7 @@ class placed_workers {
   }
 
   // One mask for all slots, or one for each.
-  void choose_masks(const worker_placement& wanted, int workers, const thread_place& home) {
+  void choose_masks(const worker_placement& wanted, int workers) {
     if (!wanted.pinned) {
       masks_.push_back(*wanted.cpus);
     } else {
@@ -274,7 +258,6 @@ class placed_workers {
         pinned_.push_back(cpu);
       }
     }
-    for (const cpu_mask& mask : masks_) placements::note(all_->given_cpus, mask, home.cpus);
     for (const int cpu : pinned_) ++all_->pinned[static_cast<std::size_t>(cpu)];
   }
 
