@@ -147,6 +147,11 @@ class stream_core {
   void stop() {
     stopping_ = true;
     source_turn_.close();
+    // First what hasn't begun, which is what total reaches: a job that is told to stop makes room for
+    // the next one.
+    for (stream_lane& lane : lanes_) {
+      if (lane.at == place::job) lane.job.emit(asio::cancellation_type::total);
+    }
     for (stream_lane& lane : lanes_) {
       lane.turn.close();
       switch (lane.at) {
@@ -156,9 +161,8 @@ class stream_core {
           lane.users_code.emit(asio::cancellation_type::terminal);
           break;
         case place::job:
-          // Total doesn't reach a job that runs: its exception may be the one that counts.
-          lane.job.emit(may_count(lane.number) ? asio::cancellation_type::total
-                                               : asio::cancellation_type::terminal);
+          // Of a job that runs the exception may be the one that counts.
+          if (!may_count(lane.number)) lane.job.emit(asio::cancellation_type::terminal);
           break;
         case place::sink:
           // What it has begun to write is for it to finish, unless nobody wants to wait.
