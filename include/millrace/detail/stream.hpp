@@ -147,8 +147,8 @@ class stream_core {
   void stop() {
     stopping_ = true;
     source_turn_.close();
-    // First what hasn't begun, which is what total reaches: a job that is told to stop makes room for
-    // the next one.
+    // First what hasn't begun, which is what total reaches: a job that is told to stop makes room
+    // for the next one.
     for (stream_lane& lane : lanes_) {
       if (lane.at == place::job) lane.job.emit(asio::cancellation_type::total);
     }
