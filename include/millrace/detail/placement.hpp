@@ -248,9 +248,10 @@ class placed_workers {
         if (wanted.cpus->has(cpu)) cpus.push_back(cpu);
       }
       all_->pinned.resize(cpu_mask::most);
-      std::stable_sort(cpus.begin(), cpus.end(), [&](int a, int b) {
-        return all_->pinned[static_cast<std::size_t>(a)] <
-               all_->pinned[static_cast<std::size_t>(b)];
+      // Not stable_sort, which libstdc++ 12 builds on what C++17 deprecated, and clang warns of it.
+      std::sort(cpus.begin(), cpus.end(), [&](int a, int b) {
+        return std::pair(all_->pinned[static_cast<std::size_t>(a)], a) <
+               std::pair(all_->pinned[static_cast<std::size_t>(b)], b);
       });
       for (int worker = 0; worker < workers; ++worker) {
         const int cpu = cpus[static_cast<std::size_t>(worker) % cpus.size()];
