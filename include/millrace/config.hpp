@@ -2,6 +2,7 @@
 
 #include <array>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdlib>
 #include <stdexcept>
@@ -94,8 +95,8 @@ struct ComputeConfig {
   /// line that names the variable, the field, the value and what would be right.
   ///
   /// **Thread safety:** as `std::getenv`: not while another thread changes the environment.
-  [[nodiscard]] static ComputeConfig from_env(std::string_view prefix, ComputeConfig base);
-  [[nodiscard]] static ComputeConfig from_env(std::string_view prefix = "MILLRACE");
+  template <std::same_as<ComputeConfig> Base = ComputeConfig>  // compiled where it's called only
+  [[nodiscard]] static ComputeConfig from_env(std::string_view prefix = "MILLRACE", Base base = {});
 
   /// Throws `std::invalid_argument` for the first field that can't be used, on this machine and
   /// with the affinity mask of the calling thread; one line that names the field, the value and
@@ -146,11 +147,13 @@ template <auto Member, auto Parse>
   return Parse(text, config.*Member);
 }
 
-[[nodiscard]] inline bool parse_overflow(std::string_view text, Overflow& value) {
+template <std::same_as<Overflow> Choice>
+[[nodiscard]] bool parse_overflow(std::string_view text, Choice& value) {
   return parse_choice({{"wait", Overflow::wait}, {"reject", Overflow::reject}}, text, value);
 }
 
-[[nodiscard]] inline bool parse_core_type(std::string_view text, CoreType& value) {
+template <std::same_as<CoreType> Choice>
+[[nodiscard]] bool parse_core_type(std::string_view text, Choice& value) {
   return parse_choice({{"any", CoreType::any},
                        {"performance", CoreType::performance},
                        {"efficiency", CoreType::efficiency}},
@@ -158,35 +161,35 @@ template <auto Member, auto Parse>
 }
 
 inline constexpr const char* number_form = "a whole number";
-inline constexpr std::array<config_field<ComputeConfig>, 11> config_fields{{
-    {"threads", number_form, "", &set_field<&ComputeConfig::threads, parse_number<int>>},
-    {"thread_name", "text", "millrace", &set_field<&ComputeConfig::thread_name, parse_text>},
-    {"stack_size", size_form, "0", &set_field<&ComputeConfig::stack_size, parse_size>},
-    {"pin_threads", "true or false", "false", &set_field<&ComputeConfig::pin_threads, parse_bool>},
-    {"numa_node", number_form, "-1", &set_field<&ComputeConfig::numa_node, parse_number<int>>},
+template <class Config>
+inline constexpr std::array<config_field<Config>, 11> config_fields{{
+    {"threads", number_form, "", &set_field<&Config::threads, parse_number<int>>},
+    {"thread_name", "text", "millrace", &set_field<&Config::thread_name, parse_text>},
+    {"stack_size", size_form, "0", &set_field<&Config::stack_size, parse_size<std::size_t>>},
+    {"pin_threads", "true or false", "false", &set_field<&Config::pin_threads, parse_bool>},
+    {"numa_node", number_form, "-1", &set_field<&Config::numa_node, parse_number<int>>},
     {"core_type", "any, performance or efficiency", "any",
-     &set_field<&ComputeConfig::core_type, parse_core_type>},
-    {"nice", number_form, "0", &set_field<&ComputeConfig::nice, parse_number<int>>},
-    {"idle_spin", duration_form, "5us", &set_field<&ComputeConfig::idle_spin, parse_duration>},
-    {"slow_job", duration_form, "100ms", &set_field<&ComputeConfig::slow_job, parse_duration>},
+     &set_field<&Config::core_type, parse_core_type<CoreType>>},
+    {"nice", number_form, "0", &set_field<&Config::nice, parse_number<int>>},
+    {"idle_spin", duration_form, "5us",
+     &set_field<&Config::idle_spin, parse_duration<std::chrono::nanoseconds>>},
+    {"slow_job", duration_form, "100ms",
+     &set_field<&Config::slow_job, parse_duration<std::chrono::nanoseconds>>},
     {"max_pending", "a whole number, at least 0", "0",
-     &set_field<&ComputeConfig::max_pending, parse_number<std::size_t>>},
-    {"overflow", "wait or reject", "wait", &set_field<&ComputeConfig::overflow, parse_overflow>},
+     &set_field<&Config::max_pending, parse_number<std::size_t>>},
+    {"overflow", "wait or reject", "wait", &set_field<&Config::overflow, parse_overflow<Overflow>>},
 }};
 
 }  // namespace detail
 
-inline ComputeConfig ComputeConfig::from_env(std::string_view prefix, ComputeConfig base) {
-  for (const auto& field : detail::config_fields) {
+template <std::same_as<ComputeConfig> Base>
+ComputeConfig ComputeConfig::from_env(std::string_view prefix, Base base) {
+  for (const auto& field : detail::config_fields<Base>) {
     const std::string variable = field.variable(prefix);
     const char* text = std::getenv(variable.c_str());  // NOLINT(concurrency-mt-unsafe): documented
     if (text != nullptr) field.apply(base, text, variable + " in the environment");
   }
   return base;
-}
-
-inline ComputeConfig ComputeConfig::from_env(std::string_view prefix) {
-  return from_env(prefix, ComputeConfig{});
 }
 
 }  // namespace millrace

@@ -9,6 +9,7 @@
 
 #include "millrace/config.hpp"
 #include "millrace/detail/config_text.hpp"
+#include "millrace/detail/suggestion.hpp"
 
 namespace millrace {
 
@@ -29,9 +30,10 @@ namespace millrace {
     }
     const std::size_t equals = std::min(argument.find('='), argument.size());
     const std::string flag = argument.substr(0, equals);
-    const auto field = std::find_if(detail::config_fields.begin(), detail::config_fields.end(),
+    const auto field = std::find_if(detail::config_fields<ComputeConfig>.begin(),
+                                    detail::config_fields<ComputeConfig>.end(),
                                     [&](const auto& one) { return one.flag() == flag; });
-    if (field == detail::config_fields.end()) {
+    if (field == detail::config_fields<ComputeConfig>.end()) {
       rest.push_back(argument);
     } else if (equals < argument.size()) {
       field->apply(base, argument.substr(equals + 1), flag);
@@ -55,7 +57,7 @@ inline void refuse_unknown_flags(const std::vector<std::string>& arguments,
     if (argument == "--") return;
     if (argument.size() < 2 || argument.front() != '-') continue;
     std::vector<std::string> names = own;
-    for (const auto& field : detail::config_fields) names.push_back(field.flag());
+    for (const auto& field : detail::config_fields<ComputeConfig>) names.push_back(field.flag());
     const std::string flag = argument.substr(0, argument.find('='));
     throw std::invalid_argument(
         detail::printable("unknown flag " + flag + ", " + detail::suggestion(flag, names)));
@@ -65,7 +67,7 @@ inline void refuse_unknown_flags(const std::vector<std::string>& arguments,
 /// The pool's flags for a program's `--help`, a line each.
 [[nodiscard]] inline std::string config_flags_help() {
   std::string lines;
-  for (const auto& field : detail::config_fields) {
+  for (const auto& field : detail::config_fields<ComputeConfig>) {
     std::string line = "  " + field.flag();
     line.resize(17, ' ');
     lines += line + field.form;

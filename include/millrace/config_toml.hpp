@@ -10,6 +10,7 @@
 
 #include "millrace/config.hpp"
 #include "millrace/detail/config_text.hpp"
+#include "millrace/detail/suggestion.hpp"
 
 namespace millrace {
 
@@ -46,11 +47,12 @@ namespace millrace {
   for (const auto& [key, node] : *fields) {
     const std::string_view name = key.str();
     const std::string where = path + ':' + std::to_string(node.source().begin.line);
-    const auto field = std::find_if(detail::config_fields.begin(), detail::config_fields.end(),
+    const auto field = std::find_if(detail::config_fields<ComputeConfig>.begin(),
+                                    detail::config_fields<ComputeConfig>.end(),
                                     [&](const auto& one) { return one.name == name; });
-    if (field == detail::config_fields.end()) {
+    if (field == detail::config_fields<ComputeConfig>.end()) {
       std::vector<std::string> names;
-      for (const auto& one : detail::config_fields) names.emplace_back(one.name);
+      for (const auto& one : detail::config_fields<ComputeConfig>) names.emplace_back(one.name);
       refuse("unknown field " + std::string(name) + ", " + detail::suggestion(name, names) + " (" +
              where + ')');
     } else if (const auto* text = node.as_string()) {

@@ -107,7 +107,7 @@ TEST_CASE("every field has a variable and a flag") {
   }
 
   Arguments flags;
-  for (const auto& field : millrace::detail::config_fields) {
+  for (const auto& field : millrace::detail::config_fields<ComputeConfig>) {
     for (const auto& one : settings) {
       if (one.name == field.name) flags.insert(flags.end(), {field.flag(), one.text});
     }
@@ -206,7 +206,7 @@ TEST_CASE("an unknown flag is refused with the nearest known name or the list [P
 }
 
 TEST_CASE("the table's defaults are the defaults") {
-  for (const auto& field : millrace::detail::config_fields) {
+  for (const auto& field : millrace::detail::config_fields<ComputeConfig>) {
     CAPTURE(field.name);
     if (field.name == "threads") {
       CHECK(field.usual.empty());
@@ -224,7 +224,7 @@ TEST_CASE("the table has every field once") {
                slow_job, max_pending, overflow] = ComputeConfig{};
   static_cast<void>(overflow);
   std::set<std::string_view> names;
-  for (const auto& field : millrace::detail::config_fields) names.insert(field.name);
+  for (const auto& field : millrace::detail::config_fields<ComputeConfig>) names.insert(field.name);
   CHECK(names.size() == 11);
 }
 
@@ -232,7 +232,7 @@ TEST_CASE("docs configuration.md has the table's fields") {
   std::ifstream file(MILLRACE_CONFIGURATION_PAGE);
   const std::string page(std::istreambuf_iterator<char>(file), {});
   std::string rows;
-  for (const auto& field : millrace::detail::config_fields) {
+  for (const auto& field : millrace::detail::config_fields<ComputeConfig>) {
     const std::string name(field.name);
     const std::string usual(field.usual);
     rows += "| `" + name + "` | `" + field.variable("MILLRACE") + "` | `" + field.flag() + "` | " +
@@ -244,7 +244,7 @@ TEST_CASE("docs configuration.md has the table's fields") {
 
 TEST_CASE("the help has a line for every flag") {
   const std::string help = millrace::config_flags_help();
-  for (const auto& field : millrace::detail::config_fields) {
+  for (const auto& field : millrace::detail::config_fields<ComputeConfig>) {
     CHECK(help.find("  " + field.flag() + ' ') != std::string::npos);
   }
   CHECK(help.find("  --idle-spin    0, or a whole number with ns, us, ms or s; default 5us\n") !=

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "millrace/detail/suggestion.hpp"
 #include "support/catch.hpp"
 
 namespace detail = millrace::detail;

@@ -33,6 +33,7 @@ RANKS = {
     "detail/consumers.hpp": 10,
     "detail/spin_lock.hpp": 10,
     "detail/thread_number.hpp": 10,
+    "detail/suggestion.hpp": 10,
     "detail/turn_scope.hpp": 10,
     "job_options.hpp": 10,
     "detail/result.hpp": 10,

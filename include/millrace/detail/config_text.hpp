@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <concepts>
@@ -8,17 +7,17 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
-#include <utility>
-#include <vector>
 
 // Configuration fields as text, whichever source it comes from. Parsers return false, and leave the
 // value as it is, unless all of the text is of their form.
+//
+// Every file that includes Millrace reads this. So no <algorithm>, which takes a tenth of a second
+// to compile, and templates where they needn't be, which cost little until they are called.
 namespace millrace::detail {
 
 template <std::integral Number>
@@ -37,39 +36,45 @@ struct unit {
 };
 
 // Decimal digits and the name of a unit, nothing between them; at most `most` when multiplied.
-[[nodiscard]] inline bool parse_with_unit(std::string_view text, std::span<const unit> units,
-                                          std::uint64_t most, std::uint64_t& value) {
-  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  std::uint64_t number = 0;
+template <std::same_as<std::uint64_t> Number>
+[[nodiscard]] bool parse_with_unit(std::string_view text, std::initializer_list<unit> units,
+                                   Number most, Number& value) {
+  const std::size_t beyond = text.find_first_not_of("0123456789");
+  const std::size_t digits = beyond < text.size() ? beyond : text.size();
+  Number number = 0;
   if (!parse_number(text.substr(0, digits), number)) return false;
-  const std::string_view name = text.substr(digits);
-  const auto found =
-      std::find_if(units.begin(), units.end(), [&](const unit& one) { return one.name == name; });
-  if (found == units.end() || number > most / found->size) return false;
-  value = number * found->size;
-  return true;
+  for (const unit& one : units) {
+    if (one.name != text.substr(digits)) continue;
+    if (number > most / one.size) return false;
+    value = number * one.size;
+    return true;
+  }
+  return false;
 }
 
 inline constexpr const char* size_form = "a whole number of bytes, or one with B, KiB, MiB or GiB";
 
-[[nodiscard]] inline bool parse_size(std::string_view text, std::size_t& value) {
-  static constexpr unit units[] = {
-      {"", 1}, {"B", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}};
+template <std::same_as<std::size_t> Size>
+[[nodiscard]] bool parse_size(std::string_view text, Size& value) {
+  const auto units = {unit{"", 1}, unit{"B", 1}, unit{"KiB", 1u << 10}, unit{"MiB", 1u << 20},
+                      unit{"GiB", 1u << 30}};
   std::uint64_t bytes = 0;
-  if (!parse_with_unit(text, units, std::numeric_limits<std::size_t>::max(), bytes)) return false;
-  value = static_cast<std::size_t>(bytes);
+  if (!parse_with_unit(text, units, std::uint64_t{std::numeric_limits<Size>::max()}, bytes))
+    return false;
+  value = static_cast<Size>(bytes);
   return true;
 }
 
 inline constexpr const char* duration_form = "0, or a whole number with ns, us, ms or s";
 
-[[nodiscard]] inline bool parse_duration(std::string_view text, std::chrono::nanoseconds& value) {
-  static constexpr unit units[] = {
-      {"ns", 1}, {"us", 1'000}, {"ms", 1'000'000}, {"s", 1'000'000'000}};
+template <std::same_as<std::chrono::nanoseconds> Duration>
+[[nodiscard]] bool parse_duration(std::string_view text, Duration& value) {
+  const auto units = {unit{"ns", 1}, unit{"us", 1'000}, unit{"ms", 1'000'000},
+                      unit{"s", 1'000'000'000}};
   std::uint64_t count = 0;
-  const auto most = static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count());
+  const auto most = static_cast<std::uint64_t>(Duration::max().count());
   if (text != "0" && !parse_with_unit(text, units, most, count)) return false;
-  value = std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(count));
+  value = Duration(static_cast<typename Duration::rep>(count));
   return true;
 }
 
@@ -127,8 +132,8 @@ struct config_field {
 
   // --idle-spin
   [[nodiscard]] std::string flag() const {
-    std::string all = "--" + std::string(name);
-    std::replace(all.begin(), all.end(), '_', '-');
+    std::string all = "--";
+    for (const char c : name) all += c == '_' ? '-' : c;
     return all;
   }
 
@@ -149,37 +154,5 @@ struct config_field {
     static_cast<void>(set(config, text));
   }
 };
-
-// Insertions, deletions and replacements that make one of the other.
-[[nodiscard]] inline std::size_t edits(std::string_view one, std::string_view other) {
-  std::vector<std::size_t> row(other.size() + 1);
-  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-  for (std::size_t i = 0; i < one.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < other.size(); ++j) {
-      const std::size_t replaced = diagonal + (one[i] == other[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
-// What an unknown name was meant to be: "did you mean ..?", or all that there are.
-[[nodiscard]] inline std::string suggestion(std::string_view wrong,
-                                            const std::vector<std::string>& names) {
-  const std::string* nearest = nullptr;
-  std::size_t least = wrong.size() / 3 + 1;  // more than that is another word
-  for (const std::string& name : names) {
-    const std::size_t distance = edits(wrong, name);
-    if (distance > least || (nearest != nullptr && distance == least)) continue;
-    nearest = &name;
-    least = distance;
-  }
-  if (nearest != nullptr) return "did you mean " + *nearest + '?';
-  std::string all = "must be one of ";
-  for (const std::string& name : names) all += (&name == &names.front() ? "" : ", ") + name;
-  return all;
-}
 
 }  // namespace millrace::detail

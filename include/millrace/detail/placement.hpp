@@ -4,13 +4,11 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -84,7 +82,7 @@ struct placements {
   // from the one that creates it, which may be a worker. CPUs it doesn't: oneTBB sees to that.
   std::array<int, 40> home_nices = [] {
     std::array<int, 40> own{};
-    std::iota(own.begin(), own.end(), -20);
+    for (int nice = -20; nice < 20; ++nice) own[static_cast<std::size_t>(nice + 20)] = nice;
     return own;
   }();
 
@@ -119,9 +117,11 @@ class placed_workers {
     all_->nices.reserve(all_->nices.size() + 1);
     if (places_) {
       // An arena of one has two slots.
-      visits_.resize(static_cast<std::size_t>(workers) + 1);
+      slots_ = static_cast<std::size_t>(workers) + 1;
+      visits_ = std::make_unique<placements::visit[]>(slots_);
       if (wanted.nice != 0) all_->home_nice(nice_) = home.nice;
-      if (wanted.cpus) choose_masks(wanted, workers);
+      cpus_ = wanted.cpus;
+      if (wanted.pinned) pin(*wanted.cpus, workers);
       all_->used.store(true, std::memory_order_relaxed);
     }
     all_->nices.push_back(nice_);
@@ -131,13 +131,19 @@ class placed_workers {
   // alive.
   ~placed_workers() {
     const std::lock_guard lock(all_->mutex);
-    for (placements::visit& one : visits_) {
+    for (std::size_t slot = 0; slot < slots_; ++slot) {
+      placements::visit& one = visits_[slot];
       if (one.thread == 0) continue;
       thread_place::of(one.thread).move(one.thread, one.home);
       *one.of_thread = nullptr;
     }
     for (const int cpu : pinned_) --all_->pinned[static_cast<std::size_t>(cpu)];
-    all_->nices.erase(std::find(all_->nices.begin(), all_->nices.end(), nice_));
+    for (int& one : all_->nices) {
+      if (one != nice_) continue;
+      one = all_->nices.back();
+      all_->nices.pop_back();
+      break;
+    }
   }
 
   placed_workers(const placed_workers&) = delete;
@@ -158,10 +164,15 @@ class placed_workers {
     thread_place here = home;
     if (places_) {
       const auto index = static_cast<std::size_t>(slot);
-      placements::visit& mine = visits_[index % visits_.size()];
+      placements::visit& mine = visits_[index % slots_];
       mine = {::gettid(), &placements::current, home};
       placements::current = &mine;
-      if (!masks_.empty()) here.cpus = masks_[index % masks_.size()];
+      if (!pinned_.empty()) {
+        here.cpus = cpu_mask();
+        here.cpus.add(pinned_[index % pinned_.size()]);
+      } else if (cpus_) {
+        here.cpus = *cpus_;
+      }
       here.nice = nice_;
     }
     // What the constructor tried: it fails only where the system has changed its mind since, by
@@ -214,8 +225,8 @@ class placed_workers {
     };
     if (nice_ < -20 || nice_ > 19) {
       refuse("nice", nice,
-             "must be " + std::to_string(std::max(-20, -20 - home.nice)) + " to " +
-                 std::to_string(std::min(19, 19 - home.nice)) +
+             "must be " + std::to_string(home.nice > 0 ? -20 : -20 - home.nice) + " to " +
+                 std::to_string(home.nice < 0 ? 19 : 19 - home.nice) +
                  ", as the pool is made by a thread of nice value " + std::to_string(home.nice));
     }
     if (all_->settled_nice && *all_->settled_nice != nice_) refuse_other_than(*all_->settled_nice);
@@ -238,36 +249,34 @@ class placed_workers {
     }
   }
 
-  // One mask for all slots, or one for each.
-  void choose_masks(const worker_placement& wanted, int workers) {
-    if (!wanted.pinned) {
-      masks_.push_back(*wanted.cpus);
-    } else {
-      std::vector<int> cpus;
-      for (int cpu = 0; cpu < cpu_mask::most; ++cpu) {
-        if (wanted.cpus->has(cpu)) cpus.push_back(cpu);
-      }
-      all_->pinned.resize(cpu_mask::most);
-      // Not stable_sort, which libstdc++ 12 builds on what C++17 deprecated, and clang warns of it.
-      std::sort(cpus.begin(), cpus.end(), [&](int a, int b) {
-        return std::pair(all_->pinned[static_cast<std::size_t>(a)], a) <
-               std::pair(all_->pinned[static_cast<std::size_t>(b)], b);
-      });
-      for (int worker = 0; worker < workers; ++worker) {
-        const int cpu = cpus[static_cast<std::size_t>(worker) % cpus.size()];
-        masks_.push_back(mask_of({cpu}));
-        pinned_.push_back(cpu);
+  // One CPU for each worker.
+  void pin(const cpu_mask& among, int workers) {
+    pinned_.reserve(static_cast<std::size_t>(workers));
+    all_->pinned.resize(cpu_mask::most);
+    for (int worker = 0; worker < workers; ++worker) {
+      const int cpu = least_pinned(among);
+      pinned_.push_back(cpu);
+      ++all_->pinned[static_cast<std::size_t>(cpu)];
+    }
+  }
+  [[nodiscard]] int least_pinned(const cpu_mask& among) const {
+    int least = -1;
+    for (int cpu = 0; cpu < cpu_mask::most; ++cpu) {
+      if (among.has(cpu) && (least < 0 || all_->pinned[static_cast<std::size_t>(cpu)] <
+                                              all_->pinned[static_cast<std::size_t>(least)])) {
+        least = cpu;
       }
     }
-    for (const int cpu : pinned_) ++all_->pinned[static_cast<std::size_t>(cpu)];
+    return least;
   }
 
   std::shared_ptr<placements> all_;
   bool places_;
   int nice_ = 0;
-  std::vector<cpu_mask> masks_;
+  std::optional<cpu_mask> cpus_;  // of all workers, if not of each
   std::vector<int> pinned_;
-  std::vector<placements::visit> visits_;
+  std::size_t slots_ = 0;
+  std::unique_ptr<placements::visit[]> visits_;
 };
 
 }  // namespace millrace::detail

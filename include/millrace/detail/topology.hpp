@@ -1,10 +1,8 @@
 #pragma once
 
-#include <algorithm>
-#include <charconv>
+#include <limits>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "millrace/core_type.hpp"
@@ -21,10 +19,11 @@ namespace millrace::detail {
   const char* at = text.data();
   const char* const end = at + text.size();
   const auto number = [&](int& value) {
-    const auto [next, error] = std::from_chars(at, end, value);
-    const bool read = error == std::errc{} && value >= 0 && value < cpu_mask::most;
-    if (read) at = next;
-    return read;
+    const char* const begin = at;
+    for (value = 0; at != end && *at >= '0' && *at <= '9' && value < cpu_mask::most; ++at) {
+      value = value * 10 + (*at - '0');
+    }
+    return at != begin && value < cpu_mask::most;
   };
   for (int first = 0; number(first); ++at) {
     int last = first;
@@ -66,24 +65,24 @@ namespace millrace::detail {
     return mask_of(type == CoreType::performance ? cores : atoms);
   }
 
-  struct capacity {
-    int cpu;
-    double value;
-  };
-  std::vector<capacity> all;
   const std::string folder = root + "sys/devices/system/cpu/";
-  for (const int cpu : cpu_list_in(folder + "present")) {
+  const std::vector<int> present = cpu_list_in(folder + "present");
+  const auto capacity_of = [&](int cpu) {
     const auto line = first_line(folder + "cpu" + std::to_string(cpu) + "/cpu_capacity");
-    const auto value = line ? to_number(*line) : std::nullopt;
-    if (value) all.push_back({cpu, *value});
+    return line ? to_number(*line) : std::nullopt;
+  };
+  double least = std::numeric_limits<double>::infinity();
+  double most = -least;
+  for (const int cpu : present) {
+    const auto capacity = capacity_of(cpu);
+    if (capacity && *capacity < least) least = *capacity;
+    if (capacity && *capacity > most) most = *capacity;
   }
-  const auto [least, most] =
-      std::minmax_element(all.begin(), all.end(),
-                          [](const capacity& a, const capacity& b) { return a.value < b.value; });
   cpu_mask mask;
-  if (all.empty() || least->value == most->value) return mask;
-  for (const capacity& one : all) {
-    if ((one.value == least->value) == (type == CoreType::efficiency)) mask.add(one.cpu);
+  if (least >= most) return mask;
+  for (const int cpu : present) {
+    const auto capacity = capacity_of(cpu);
+    if (capacity && (*capacity == least) == (type == CoreType::efficiency)) mask.add(cpu);
   }
   return mask;
 }
