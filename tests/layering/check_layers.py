@@ -38,7 +38,10 @@ RANKS = {
     "job_options.hpp": 10,
     "detail/result.hpp": 10,
     "detail/worker_frame.hpp": 10,
+    "detail/size_table.hpp": 10,
     "stages.hpp": 11,
+    "detail/timed_call.hpp": 11,
+    "size_check.hpp": 12,
     "detail/call.hpp": 11,
     "detail/cpu_count.hpp": 11,
     "detail/finished_queue.hpp": 11,
@@ -81,6 +84,7 @@ RANKS = {
     "detail/sync_op.hpp": 40,
     "detail/patterns.hpp": 40,
     "detail/reduce_pattern.hpp": 40,
+    "detail/inline_op.hpp": 40,
     # L5: what users call
     "executor.hpp": 50,
     "detail/stream_ends.hpp": 50,
@@ -91,6 +95,8 @@ RANKS = {
     "handle.hpp": 52,
     "patterns.hpp": 52,
     "stream.hpp": 52,
+    "io_threads.hpp": 52,
+    "job_size.hpp": 53,
     # Optional: nothing else includes them
     "config_flags.hpp": 60,
     "config_toml.hpp": 60,
@@ -102,8 +108,10 @@ EXPENSIVE = "detail/parallel.hpp"
 WITHOUT_EXPENSIVE = "compute_pool.hpp"
 # Streams are coroutines over the pool's operations: Asio is what they are made of.
 STREAM = {"detail/stream_ends.hpp", "detail/stream.hpp", "batched.hpp", "stream.hpp"}
+# Jobs that run where they are started: their way back is Asio's own.
+INLINE = {"detail/inline_op.hpp", "io_threads.hpp", "job_size.hpp"}
 MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp",
-                 "current_pool.hpp", "handle.hpp"} | STREAM
+                 "current_pool.hpp", "handle.hpp"} | STREAM | INLINE
 MAY_INCLUDE_TOML = {"config_toml.hpp"}  # only who wants it pays for it
 MOST_LINES = 400
 
