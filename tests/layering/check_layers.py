@@ -19,6 +19,7 @@ RANKS = {
     "concepts.hpp": 10,
     "metrics.hpp": 10,
     "core_type.hpp": 10,
+    "adaptive_policy.hpp": 10,
     "detail/config.hpp": 10,
     "detail/config_text.hpp": 10,
     "detail/cpu_mask.hpp": 10,
@@ -38,6 +39,7 @@ RANKS = {
     "job_options.hpp": 10,
     "detail/result.hpp": 10,
     "detail/worker_frame.hpp": 10,
+    "detail/loop_round.hpp": 10,
     "detail/size_table.hpp": 10,
     "stages.hpp": 11,
     "detail/timed_call.hpp": 11,
@@ -97,6 +99,8 @@ RANKS = {
     "stream.hpp": 52,
     "io_threads.hpp": 52,
     "job_size.hpp": 53,
+    "detail/adaptive.hpp": 53,
+    "adaptive.hpp": 54,
     # Optional: nothing else includes them
     "config_flags.hpp": 60,
     "config_toml.hpp": 60,
@@ -109,7 +113,8 @@ WITHOUT_EXPENSIVE = "compute_pool.hpp"
 # Streams are coroutines over the pool's operations: Asio is what they are made of.
 STREAM = {"detail/stream_ends.hpp", "detail/stream.hpp", "batched.hpp", "stream.hpp"}
 # Jobs that run where they are started: their way back is Asio's own.
-INLINE = {"detail/inline_op.hpp", "io_threads.hpp", "job_size.hpp"}
+INLINE = {"detail/inline_op.hpp", "io_threads.hpp", "job_size.hpp",
+          "detail/adaptive.hpp", "adaptive.hpp"}
 MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp",
                  "current_pool.hpp", "handle.hpp"} | STREAM | INLINE
 MAY_INCLUDE_TOML = {"config_toml.hpp"}  # only who wants it pays for it
