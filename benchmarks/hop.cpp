@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   bench::add_timer(all);
   bench::add_parallel(all);
   bench::add_patterns(all);
+  bench::add_adaptive(all);
   bench::add_idle(all);
   return bench::run_main(argc, argv, all);
 }

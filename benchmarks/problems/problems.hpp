@@ -11,6 +11,7 @@ void add_isolated(suite& all);     ///< start latency and CPU time of jobs that 
 void add_timer(suite& all);        ///< how late a timer of the loop is while all workers compute
 void add_parallel(suite& all);     ///< oneTBB's algorithms inside install, and raw
 void add_patterns(suite& all);     ///< patterns over a million elements, and by hand with oneTBB
+void add_adaptive(suite& all);     ///< jobs on the loop, on the pool, or where it is cheaper
 void add_idle(suite& all);         ///< CPU time of a pool that has nothing to do any more
 
 }  // namespace bench

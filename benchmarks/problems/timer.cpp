@@ -1,7 +1,6 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
-#include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 #include <vector>
 
@@ -9,12 +8,12 @@
 #include "support/churn.hpp"
 #include "support/contest.hpp"
 #include "support/statistics.hpp"
+#include "support/tick.hpp"
 
 namespace bench {
 
 namespace {
 
-constexpr std::chrono::milliseconds period(1);
 constexpr std::chrono::milliseconds job_length(1);
 
 /// No jobs at all: how late the timer of an idle loop is.
@@ -26,21 +25,6 @@ struct idle_loop {
 struct inline_on_loop {
   explicit inline_on_loop(int) {}
 };
-
-// A timer every millisecond. Ticks that are past when their turn comes are left out.
-asio::awaitable<void> tick(nanoseconds time, std::vector<double>& late, bool& stop) {
-  asio::steady_timer timer(co_await asio::this_coro::executor);
-  const auto end = clock::now() + time;
-  auto due = clock::now() + period;
-  while (due < end) {
-    timer.expires_at(due);
-    co_await timer.async_wait(asio::use_awaitable);
-    const auto now = clock::now();
-    late.push_back(in_us(now - due));
-    due += period * ((now - due) / period + 1);
-  }
-  stop = true;
-}
 
 template <class Rival>
 asio::awaitable<void> compute(Rival& rival, std::uint64_t steps, const bool& stop, int& done) {

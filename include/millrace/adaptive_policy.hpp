@@ -65,13 +65,13 @@ concept AdaptivePolicy =
 /// **Limits**, which come before costs. On the I/O thread never runs a job
 /// - that is expected to take more than `hard_limit`, be it on average or by the longest of the
 /// last
-///   few dozens;
+///   dozen or two;
 /// - of more than `brief` without a permit, so never with one I/O thread;
 /// - of any length, with one I/O thread whose loop is late; with several, of more than `brief`;
 /// - of a kind with less than 8 jobs so far;
-/// - after a surprise, which is a job there that took longer than what it was let in for: then the
-///   next 64 go to the pool, 128 after the second surprise, and so on to 65,536. Each 2,048 that
-///   are measured without surprise halve that.
+/// - after a surprise, which is a job there that took more than `hard_limit`, or without a permit
+///   five times `brief`: then the next 64 go to the pool, 128 after the second surprise, and so on
+///   to 65,536. Each 2,048 that are measured without surprise halve that.
 ///
 /// **Looking again:** what the pool would cost is forgotten while no job goes there, so 32 jobs in
 /// a row are sent there now and then, for about a hundredth of the time, and when jobs have become
@@ -113,11 +113,11 @@ class AdaptiveLearner {
     const float ran = in_ns(run.run);
     const std::uint32_t runs = get(runs_);
     learn(mean_, ran, runs == 0);
-    set(peak_, std::max(std::min(ran, 4 * in_ns(hard_limit)), get(peak_) * (31.0F / 32)));
+    set(peak_, std::max(std::min(ran, 4 * in_ns(hard_limit)), get(peak_) * (15.0F / 16)));
     if (runs < first_runs) set(runs_, runs + 1);
     if (run.place == Place::pool) {
       learn(trip_, in_ns(run.whole) / std::max(run.in_flight, 1.0F), get(trip_) == 0);
-    } else if (ran > in_ns(run.place == Place::here ? brief : hard_limit)) {
+    } else if (ran > in_ns(run.place == Place::here ? 5 * brief : hard_limit)) {
       strike();
     } else if (get(good_) + 1 < good_in_a_row) {
       set(good_, get(good_) + 1);
@@ -201,7 +201,7 @@ class AdaptiveLearner {
   }
 
   relaxed<float> mean_{0};                           // ns
-  relaxed<float> peak_{0};                           // ns; falls by a 32nd with each record
+  relaxed<float> peak_{0};                           // ns; falls by a 16th with each record
   relaxed<float> trip_{0};                           // ns per job on the pool
   relaxed<float> spent_{0};                          // ns on I/O threads since the last look
   relaxed<float> mean_when_looked_{0};               // ns

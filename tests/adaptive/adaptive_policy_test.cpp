@@ -139,7 +139,7 @@ TEST_CASE("each surprise keeps a kind on the pool for twice as long [P46]") {
   teach(policy, 0ns);
   REQUIRE(place_of(policy) == Place::here);
   // Just long enough to be one, so that its own length keeps nobody out for longer.
-  const auto surprise = AdaptiveLearner::brief + 1ns;
+  const auto surprise = 5 * AdaptiveLearner::brief + 1ns;
   for (const int expected : {64, 128, 256, 512}) {
     policy.record({Place::here, surprise});
     CHECK(held(policy) == expected);
@@ -151,7 +151,7 @@ TEST_CASE("each surprise keeps a kind on the pool for twice as long [P46]") {
 TEST_CASE("a kind that gives no surprise for long is forgiven [P46]") {
   AdaptiveLearner policy;
   teach(policy, 0ns);
-  const auto surprise = AdaptiveLearner::brief + 1ns;
+  const auto surprise = 5 * AdaptiveLearner::brief + 1ns;
   for (const int expected : {64, 128, 256}) {
     policy.record({Place::here, surprise});
     REQUIRE(held(policy) == expected);

@@ -109,8 +109,17 @@ template <class State, class F>
   const auto since = clock::now();
   auto result = run_now(f);
   ran = std::chrono::duration_cast<std::chrono::nanoseconds>(clock::now() - since);
-  state.policy.record({decision.place, ran});
+  using round = loop_round<clock>;
+  if (ran <= round::share || round::of_this_thread().had_its_core_for(ran)) {
+    state.policy.record({decision.place, ran});
+  }
   return result;
+}
+
+template <class State>
+[[nodiscard]] AdaptiveDecision decide(State& state, const InlinePermits& permits) noexcept {
+  auto& round = loop_round<typename State::clock>::of_this_thread();
+  return state.policy.decide(AdaptiveSituation{permits.io_threads(), round.late()});
 }
 
 // The permit for a decision. False: it needs one and there is none, so the pool it is.
@@ -135,8 +144,7 @@ asio::awaitable<R> await_adaptively(Pool& pool, State& state, std::optional<F> f
                                     Options... options) {
   using round = loop_round<typename State::clock>;
   InlinePermits& permits = inline_permits(pool);
-  const AdaptiveDecision decision =
-      state.policy.decide(AdaptiveSituation{permits.io_threads(), round::of_this_thread().late()});
+  const AdaptiveDecision decision = decide(state, permits);
   std::optional<InlinePermits::Permit> permit;
   if (permitted(permits, decision.place, permit) && may_begin_here(options...)) {
     std::chrono::nanoseconds ran{};

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
+#include <type_traits>
 
 namespace millrace::detail {
 
@@ -18,7 +21,15 @@ class loop_round {
 
   static constexpr std::chrono::nanoseconds share = std::chrono::microseconds(20);
   static constexpr std::chrono::nanoseconds late_if = std::chrono::microseconds(500);
-  static constexpr std::chrono::nanoseconds late_for = std::chrono::milliseconds(50);
+  // Then jobs keep off it for twice as long as it was late: a round to see whether it still is
+  // costs no more than a round's share.
+  static constexpr std::chrono::nanoseconds late_at_most = std::chrono::milliseconds(10);
+
+  // Whether this thread had a core for most of a time that has just passed. If not it says nothing
+  // of the job that ran meanwhile. Exact to a round's share; costs a system call.
+  [[nodiscard]] bool had_its_core_for(std::chrono::nanoseconds passed) const noexcept {
+    return 2 * (core_time() - core_time_at_start_) >= passed;
+  }
 
   // What a coroutine that stands in line keeps.
   struct place_in_line {
@@ -56,14 +67,29 @@ class loop_round {
     ++number_;
     spent_ = {};
     const auto now = Clock::now();
-    if (now - from.since > late_if) {
+    const auto waited = std::chrono::duration_cast<std::chrono::nanoseconds>(now - from.since);
+    // A loop that didn't get a core isn't made any faster by sending its jobs to others.
+    if (waited > late_if && had_its_core_for(waited)) {
       late_ = true;
-      late_until_ = now + late_for;
+      late_until_ = now + std::min(2 * waited, late_at_most);
     }
+    core_time_at_start_ = core_time();
   }
 
  private:
+  // Of this thread, without the time in which others had its core. Other clocks don't know.
+  [[nodiscard]] static std::chrono::nanoseconds core_time() noexcept {
+    if constexpr (std::is_same_v<Clock, std::chrono::steady_clock>) {
+      std::timespec time{};
+      ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+      return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+    } else {
+      return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch());
+    }
+  }
+
   std::chrono::nanoseconds spent_{};
+  std::chrono::nanoseconds core_time_at_start_{};
   std::uint64_t number_ = 0;
   bool late_ = false;
   time_point late_until_{};
