@@ -17,6 +17,9 @@ LABELS = {
     "inline_on_loop": "Asio, jobs on the loop itself",
     "tokio-idle_loop": "Tokio, no jobs",
     "tokio-inline_on_loop": "Tokio, jobs on the loop itself",
+    "always_inline": "always on the loop, `compute_small`",
+    "always_offload": "always on the pool, `execute`",
+    "adaptive": "`execute_adaptive`",
     "no_job": "the loop and its timer alone",
 }
 

@@ -191,6 +191,27 @@ def patterns(results):
             table(["ms", "Millrace", "oneTBB by hand", "speed against oneTBB"], rows)]
 
 
+def adaptive(results):
+    rows = []
+    for problem, what in (("adaptive_short", "short, 1 us"), ("adaptive_long", "long, 1 ms"),
+                          ("adaptive_mixed", "mixed, 2 long after 100 short"),
+                          ("adaptive_drifting", "drifting, 20 long after 20,000 short")):
+        for workers in (1, 2):
+            for rival in ("always_inline", "always_offload", "adaptive"):
+                rows.append([f"{what}, {workers} worker{'s' if workers > 1 else ''}", label(rival),
+                             entry(results.spread(problem, rival, workers, 8, "time per job")),
+                             entry(results.spread(problem, rival, workers, 8, "late p99"))])
+    here, pool = (entry(results.spread("adaptive_decision", place, 1, 1, "time"), " ns")
+                  for place in ("here", "pool"))
+    return ["## Adaptive\n",
+            "Eight coroutines on one loop await jobs, one after the other; a timer of the loop is due "
+            "every millisecond. Mixed jobs are of two callable types, drifting ones of one type; "
+            "`execute_adaptive` knows nothing of either when a run of 300 ms begins.\n",
+            table(["jobs", "where", "ns per job", "timer late p99, us"], rows),
+            f"A decision costs {here} where the job stays on the loop and {pool} where it goes to "
+            "the pool.\n"]
+
+
 def small_print(results):
     rows = []
     for rival in HEADLINE + CALLBACKS:
@@ -258,7 +279,7 @@ def machine(results):
 def write(results, path):
     parts = [INTRO.format(minutes=max(1, results.about["seconds"] / 60),
                           rounds=results.about["rounds"])]
-    for section in (targets, throughput, latency, isolated, timer, parallel, patterns, small_print, machine):
+    for section in (targets, throughput, latency, isolated, timer, parallel, patterns, adaptive, small_print, machine):
         parts += section(results)
     with open(path, "w", encoding="utf-8") as out:
         out.write("\n".join(part for part in parts if part))

@@ -45,6 +45,10 @@ SIZES = (
        for w in (1, 2) for p in ("parallel_for", "parallel_reduce")]
     + [Size(p, w, 1, 60, rust=False, repeat=3, target=True)
        for w in (1, 2) for p in ("parallel_map", "map_reduce", "parallel_sort")]
+    + [Size(p, w, 8, 300, rust=False, target=True)
+       for w in (1, 2) for p in ("adaptive_short", "adaptive_long", "adaptive_mixed",
+                                 "adaptive_drifting")]
+    + [Size("adaptive_decision", 1, 1, 20, rust=False, target=True)]
     + [Size("metrics", 1, n, 20, rust=False, repeat=9, target=True) for n in (64, 1024)]
     + [Size("idle", 2, 0, 500, target=True)]
     + [Size("allocations", 1, n, 0, program="allocations", target=True) for n in (1, 64)]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from results import spread
 
+ADAPTIVE = [f"adaptive_{work}" for work in ("short", "long", "mixed", "drifting")]
 POOLS = ["thread_pool-co_spawn", "thread_pool-post"]
 
 
@@ -61,6 +62,20 @@ def verdicts(results):
         for workers in (1, 2):
             yield at_least(f"{problem} of a million, {workers} worker(s), speed of oneTBB by hand",
                            results.ratio(problem, workers, 1, "time", "onetbb", "millrace"), 0.95)
+    for problem in ADAPTIVE:
+        for workers in (1, 2):
+            what = f"{problem.replace('_', ' ')} work, {workers} worker(s)"
+            yield at_least(f"{what}, speed of the better of always inline and always offload",
+                           results.ratio(problem, workers, 8, "time per job",
+                                         ["always_inline", "always_offload"], "adaptive"), 0.9)
+            yield at_most(f"{what}, timer lateness p99 against always offload",
+                          results.ratio(problem, workers, 8, "late p99", "adaptive",
+                                        "always_offload"), 2)
+    for place in ("here", "pool"):
+        got = results.spread("adaptive_decision", place, 1, 1, "time")
+        yield Verdict(f"adaptive decision for the {'I/O thread' if place == 'here' else place}",
+                      MISSING if got is None else f"{got.median:.3g} ns", "< 100 ns",
+                      got is not None and got.median < 100)
     for rival, name, most in (("millrace-deferred", "deferred", 0),
                               ("millrace", "use_awaitable", 1)):
         for n in (1, 64):

@@ -20,7 +20,7 @@ namespace bench {
 namespace {
 
 constexpr int in_flight = 8;
-constexpr nanoseconds short_length(300);
+constexpr nanoseconds short_length(1'000);
 constexpr std::chrono::milliseconds long_length(1);
 
 struct job {

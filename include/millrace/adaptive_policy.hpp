@@ -78,7 +78,7 @@ concept AdaptivePolicy =
 /// twice as long.
 ///
 /// **Measures:** each job, with four reads of the clock on the pool and two on the I/O thread; one
-/// in four of those that take less than 1 us.
+/// in eight of those that take less than 2 us.
 /// **Thread safety:** all members. Threads that record at the same time may lose a record.
 class AdaptiveLearner {
  public:
@@ -88,7 +88,7 @@ class AdaptiveLearner {
   [[nodiscard]] AdaptiveDecision decide(const AdaptiveSituation& now) noexcept {
     const float mean = get(mean_);
     const std::chrono::nanoseconds expected(static_cast<std::int64_t>(mean));
-    const AdaptiveDecision on_pool{Place::pool, mean > one_us || one_in_four(), expected};
+    const AdaptiveDecision on_pool{Place::pool, mean > 2 * one_us || one_in_eight(), expected};
     if (get(runs_) < first_runs || take_one(held_)) return {Place::pool, true, expected};
     const float longest = std::max(mean, get(peak_));
     const bool is_brief = longest <= in_ns(brief);
@@ -175,11 +175,11 @@ class AdaptiveLearner {
     return true;
   }
 
-  // Not each fourth: every fourth job may be of another length than the others.
-  bool one_in_four() noexcept {
+  // Not each eighth: every eighth job may be of another length than the others.
+  bool one_in_eight() noexcept {
     const std::uint32_t number = get(chance_) * 1'664'525U + 1'013'904'223U;
     set(chance_, number);
-    return number >> 30 == 0;
+    return number >> 29 == 0;
   }
 
   // A job of this length is about to run here.
