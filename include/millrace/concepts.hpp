@@ -41,6 +41,12 @@ enum class Unstarted {
 /// Two more, if the policy has them: `labelled(record, std::string_view)` before `submitted`, for
 /// jobs that have a label; `unstarted(record, Unstarted)` instead of `started`, on any thread, for
 /// those that never run.
+///
+/// A `record` may have `resuming() noexcept`: called on the handler's executor right before the
+/// handler, or where `execute_sync` goes on. The pool and its policy may be gone by then, and what
+/// the record needs has to be its own. Not called where nobody waits: for handlers that are
+/// dropped, for a handle that is awaited only after its job's end, for what the pool's executor is
+/// given.
 template <class P>
 concept InstrumentationPolicy = std::default_initializable<typename P::record> &&
                                 requires(P policy, typename P::record& record, bool failed) {

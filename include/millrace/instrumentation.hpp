@@ -2,84 +2,116 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 
 #include "millrace/concepts.hpp"
 #include "millrace/config.hpp"
 #include "millrace/detail/counters.hpp"
 #include "millrace/detail/job_streak.hpp"
-#include "millrace/detail/label_table.hpp"
+#include "millrace/detail/pool_counters.hpp"
 #include "millrace/metrics.hpp"
 
 namespace millrace {
 
-/// The default instrumentation: exact counters and two histograms, read by `ComputePool::metrics`.
+/// What a pool has counted, readable after it has gone, too: `pool.instrumentation().reader()`.
 ///
-/// Reads the steady clock at most three times a job. A worker that goes straight from one job to
+/// **Thread safety:** `snapshot`, from any thread. **Lifetime:** keeps the counters, not the pool.
+class MetricsReader {
+ public:
+  /// As `ComputePool::metrics`; of a pool that has gone, the last.
+  [[nodiscard]] MetricsSnapshot snapshot() const { return counters_.group()->pool.snapshot(); }
+
+ private:
+  friend class ComputeMetrics;
+  explicit MetricsReader(const detail::counters_share& counters) noexcept : counters_(counters) {}
+
+  detail::counters_share counters_;
+};
+
+/// The default instrumentation: exact counters and three histograms, read by
+/// `ComputePool::metrics`.
+///
+/// Reads the steady clock at most four times a job. A worker that goes straight from one job to
 /// the next reads it once for the end of the one and the start of the other, so `run_time` holds
 /// the few tens of nanoseconds between them. While jobs take less than about 150 ns on average,
-/// the queue wait of one in 16 is measured. Counters, `slow` among them, are always exact.
+/// queue wait and completion delay of one in 16 are measured, and of those with a label. Counters,
+/// `slow` among them, are always exact.
 ///
 /// **Thread safety:** all members, from any thread.
 class ComputeMetrics {
+  using clock = std::chrono::steady_clock;
+
  public:
-  /// What a job carries for this policy: the time of its last step, or none, and its label's
-  /// counters, or none.
+  /// What a job carries for this policy: the time of its last step, and what it counts for. That
+  /// is none if its ways there and back are not measured.
   struct record {
-    std::chrono::steady_clock::time_point since{};
-    detail::job_counters* label = nullptr;
+    clock::time_point since{};
+    detail::counters_share counts_for;
+
+    void resuming() noexcept {
+      if (!counts_for || since == clock::time_point()) return;  // failed to start, if at all
+      const std::uint64_t took = between(since, clock::now());
+      counts_for.group()->pool.all.returned(took);
+      if (auto* const label = counts_for.label()) label->returned(took);
+    }
   };
 
   explicit ComputeMetrics(const ComputeConfig& config) : slow_job_(config.slow_job) {}
 
   /// Throws `std::bad_alloc` for a label that is new.
-  void labelled(record& job, std::string_view label) { job.label = &labels_->of(label); }
+  void labelled(record& job, std::string_view label) {
+    job.counts_for = counters_.group()->pool.of(label);
+  }
 
   void submitted(record& job) noexcept {
-    if (counters_->measures_next_wait() || job.label != nullptr) job.since = clock::now();
-    counters_->submitted();
-    if (job.label != nullptr) job.label->submitted();
+    if (auto* const label = job.counts_for.label()) {
+      job.since = clock::now();
+      label->submitted();
+    } else if (all_.measures_next()) {
+      job.since = clock::now();
+      job.counts_for = counters_;
+    }
+    all_.submitted();
   }
 
   void started(record& job) noexcept {
     auto& streak = detail::job_streak::of_this_thread();
-    const auto now = streak.begin(counters_.get()) ? streak.last_end() : clock::now();
-    if (job.since != clock::time_point()) {
+    const auto now = streak.begin(&all_) ? streak.last_end() : clock::now();
+    if (job.counts_for) {
       const std::uint64_t waited = between(job.since, now);
-      counters_->waited(waited);
-      if (job.label != nullptr) job.label->waited(waited);
+      all_.waited(waited);
+      if (auto* const label = job.counts_for.label()) label->waited(waited);
     }
     job.since = now;
-    counters_->started();
-    if (job.label != nullptr) job.label->started();
+    all_.started();
+    if (auto* const label = job.counts_for.label()) label->started();
   }
 
   void unstarted(record& job, Unstarted why) noexcept {
-    counters_->unstarted(why);
-    if (job.label != nullptr) job.label->unstarted(why);
+    all_.unstarted(why);
+    if (auto* const label = job.counts_for.label()) label->unstarted(why);
+    job.counts_for = {};
   }
 
   void finished(record& job, bool failed) noexcept {
     const auto now = clock::now();
     const std::uint64_t ran = between(job.since, now);
-    detail::job_streak::of_this_thread().end(counters_.get(), now);
+    detail::job_streak::of_this_thread().end(&all_, now);
     const bool slow = ran >= static_cast<std::uint64_t>(slow_job_.count());
-    counters_->ended(ran, failed, slow);
-    if (job.label != nullptr) job.label->ended(ran, failed, slow);
+    if (job.counts_for) {
+      job.since = now;
+      if (auto* const label = job.counts_for.label()) label->ended(ran, failed, slow);
+    }
+    all_.ended(ran, failed, slow);
   }
 
   /// Counters and histograms of all threads, added up. Costs some microseconds.
-  [[nodiscard]] MetricsSnapshot snapshot() const {
-    MetricsSnapshot all;
-    static_cast<JobMetrics&>(all) = counters_->snapshot();
-    labels_->snapshot(all.by_label);
-    return all;
-  }
+  [[nodiscard]] MetricsSnapshot snapshot() const { return counters_.group()->pool.snapshot(); }
+
+  /// Reads them after the pool has gone, too.
+  [[nodiscard]] MetricsReader reader() const noexcept { return MetricsReader(counters_); }
 
  private:
-  using clock = std::chrono::steady_clock;
-
   // A job submitted after its predecessor's end and begun at once begins "before" its submission.
   static std::uint64_t between(clock::time_point from, clock::time_point to) noexcept {
     const std::chrono::nanoseconds passed = to - from;
@@ -87,9 +119,8 @@ class ComputeMetrics {
   }
 
   std::chrono::nanoseconds slow_job_;
-  // On the heap: 80 KiB of shards would make a pool on the stack a surprise.
-  std::unique_ptr<detail::job_counters> counters_ = std::make_unique<detail::job_counters>();
-  std::unique_ptr<detail::label_table> labels_ = std::make_unique<detail::label_table>();
+  detail::counters_share counters_ = detail::pool_counters::make();
+  detail::job_counters& all_ = counters_.group()->pool.all;  // one step nearer
 };
 
 /// No instrumentation: no clock is read, nothing is counted, a job carries nothing.

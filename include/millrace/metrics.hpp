@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -10,14 +11,20 @@ namespace millrace {
 /// Summary of a distribution of times, in nanoseconds.
 ///
 /// Percentiles are upper bounds: at least that share of the values is no larger, and the figure is
-/// at most 12.5 % above the value it stands for (8 buckets per power of two). `max` is exact.
+/// at most 12.5 % above the value it stands for (8 buckets per power of two). `max` and `sum` are
+/// exact.
 struct HistogramSnapshot {
   std::uint64_t count = 0;
+  std::chrono::nanoseconds sum{};
   std::chrono::nanoseconds p50{};
   std::chrono::nanoseconds p90{};
   std::chrono::nanoseconds p99{};
   std::chrono::nanoseconds p999{};
   std::chrono::nanoseconds max{};
+
+  /// How many values there are of each number of binary digits: `by_bits[0]` counts those of 0 ns,
+  /// `by_bits[n]` those from 2^(n-1) to 2^n - 1 ns, the last one all larger ones as well.
+  std::array<std::uint64_t, 42> by_bits{};
 };
 
 /// What became of a set of jobs so far.
@@ -40,6 +47,11 @@ struct JobMetrics {
 
   HistogramSnapshot queue_wait;  ///< from submission to start; a sample while jobs are very short
   HistogramSnapshot run_time;    ///< from start to return or throw
+
+  /// From return or throw to the call of the handler, on its executor; for `execute_sync` until its
+  /// caller goes on. A sample as `queue_wait` is. Jobs without anybody who waited for their end
+  /// have none: handlers that were dropped, handles that were not awaited yet, the pool's executor.
+  HistogramSnapshot completion_delay;
 };
 
 /// What became of the jobs with one `JobOptions::label`.

@@ -22,6 +22,7 @@
 #include <thread>
 
 #include "millrace/compute_pool.hpp"
+#include "millrace/handle.hpp"
 #include "support/asio_compat.hpp"
 #include "support/catch.hpp"
 #include "support/run.hpp"
@@ -38,6 +39,48 @@ void check_balance(const millrace::MetricsSnapshot& metrics) {
   CHECK(metrics.queue_wait.count <= metrics.submitted);  // sampled while jobs are short
   CHECK(metrics.run_time.count == metrics.submitted);
 }
+
+}  // namespace
+
+namespace {
+
+// Jobs may be submitted, and come to no end of their own, in five more ways.
+void check_all_accounted_for(const millrace::JobMetrics& metrics) {
+  CHECK(metrics.submitted == metrics.completed + metrics.failed + metrics.cancelled +
+                                 metrics.expired + metrics.rejected);
+  CHECK(metrics.started == metrics.completed + metrics.failed);
+  CHECK(metrics.pending == 0);
+  CHECK(metrics.active == 0);
+  CHECK(metrics.queue_wait.count <= metrics.started);
+  CHECK(metrics.run_time.count == metrics.started);
+}
+
+// The one worker of a pool, busy until this goes.
+class OneBusy {
+ public:
+  explicit OneBusy(ComputePool<>& pool)
+      : ended_(pool.execute(
+            [this] {
+              running_.count_down();
+              release_.wait();
+            },
+            asio::use_future)) {
+    running_.wait();
+  }
+  ~OneBusy() {
+    release_.count_down();
+    ended_.get();
+  }
+  OneBusy(const OneBusy&) = delete;
+  OneBusy& operator=(const OneBusy&) = delete;
+
+ private:
+  std::latch running_{1};
+  std::latch release_{1};
+  std::future<void> ended_;
+};
+
+const auto ignore = [](std::exception_ptr) {};
 
 }  // namespace
 
@@ -66,6 +109,113 @@ TEST_CASE("metrics balance after success and throw, for every operation [P44]") 
   check_balance(metrics);
   CHECK(metrics.completed == 40);
   CHECK(metrics.failed == 51);
+  CHECK(metrics.completion_delay.count == metrics.queue_wait.count);
+}
+
+TEST_CASE("metrics balance for each label, after every outcome [P44]") {
+  ComputePool pool{{.threads = 1, .max_pending = 2, .overflow = millrace::Overflow::reject}};
+  asio::io_context context;
+  const auto past = std::chrono::steady_clock::now();
+  constexpr std::array<std::string_view, 2> labels{"one", "other"};
+  for (const std::string_view label : labels) {
+    const millrace::JobOptions options{.label = label};
+    asio::cancellation_signal signal;
+    pool.execute(options, [] {}, asio::bind_executor(context, ignore));
+    context.restart();
+    context.run();
+    pool.execute_scoped(
+        options, [](millrace::Scope&) { throw 1; }, asio::bind_executor(context, ignore));
+    context.restart();
+    context.run();
+    {
+      OneBusy busy(pool);
+      pool.install(
+          options, [] {},
+          asio::bind_executor(context, asio::bind_cancellation_slot(signal.slot(), ignore)));
+      signal.emit(asio::cancellation_type::terminal);
+      pool.join(
+          {.deadline = past, .label = label}, [] {}, [] {},
+          asio::bind_executor(context, [](std::exception_ptr, auto) {}));
+      while (pool.metrics().pending != 0) std::this_thread::yield();
+      {
+        asio::io_context going;
+        pool.execute(options, [] {}, asio::bind_executor(going, ignore));
+      }
+      for (int i = 0; i < 3; ++i) {
+        pool.execute(options, [] {}, asio::bind_executor(context, ignore));
+      }
+    }
+    context.restart();
+    context.run();
+    auto handle = millrace::spawn(pool, options, [] {});
+    handle.async_wait(asio::use_future).get();
+  }
+  for (const std::string_view label : labels) {
+    CHECK_THROWS_AS(pool.execute_sync({.label = label}, [] { throw 1; }), int);
+  }
+  const auto all = pool.metrics();
+  check_all_accounted_for(all);
+  REQUIRE(all.by_label.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const millrace::LabelMetrics& its = all.by_label[i];
+    CAPTURE(its.label);
+    CHECK(its.label == labels[i]);
+    check_all_accounted_for(its);
+    CHECK(its.submitted == 10);
+    CHECK(its.completed == 4);
+    CHECK(its.failed == 2);
+    CHECK(its.cancelled == 2);
+    CHECK(its.expired == 1);
+    CHECK(its.rejected == 1);
+    CHECK(its.queue_wait.count == 6);
+    CHECK(its.completion_delay.count <= 6);
+    CHECK(its.completion_delay.count >= 5);
+  }
+}
+
+TEST_CASE("a handler that runs after its pool has gone is still measured") {
+  asio::io_context context;
+  auto pool = std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 1});
+  const auto reader = pool->instrumentation().reader();
+  bool ran = false;
+  pool->execute(
+      {.label = "late"}, [] {},
+      asio::bind_executor(context, [&](std::exception_ptr) { ran = true; }));
+  while (pool->metrics().completed != 1) std::this_thread::yield();
+  pool.reset();
+  CHECK(reader.snapshot().completion_delay.count == 0);
+  context.run();
+  CHECK(ran);
+  CHECK(reader.snapshot().completion_delay.count == 1);
+  CHECK(reader.snapshot().by_label.at(0).completion_delay.count == 1);
+}
+
+TEST_CASE("a handler that is dropped after its pool has gone has no way back") {
+  auto context = std::make_unique<asio::io_context>();
+  auto pool = std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 1});
+  const auto reader = pool->instrumentation().reader();
+  pool->execute({.label = "late"}, [] {}, asio::bind_executor(*context, ignore));
+  while (pool->metrics().completed != 1) std::this_thread::yield();
+  pool.reset();
+  context.reset();
+  CHECK(reader.snapshot().completion_delay.count == 0);
+}
+
+TEST_CASE(
+    "of a handle the wait that the job's end ended is measured, not the fetching of a result") {
+  ComputePool pool{{.threads = 1}};
+  auto fetched = millrace::spawn(pool, {.label = "fetched"}, [] {});
+  while (!fetched.ready()) std::this_thread::yield();
+  fetched.async_wait(asio::use_future).get();
+  std::latch release(1);
+  auto awaited = millrace::spawn(pool, {.label = "awaited"}, [&] { release.wait(); });
+  auto end = awaited.async_wait(asio::use_future);
+  release.count_down();
+  end.get();
+  const auto all = pool.metrics();
+  REQUIRE(all.by_label.size() == 2);
+  CHECK(all.by_label[0].completion_delay.count == 0);
+  CHECK(all.by_label[1].completion_delay.count == 1);
 }
 
 TEST_CASE("metrics balance after handlers were destroyed uncalled [P44]") {
@@ -174,48 +324,6 @@ TEST_CASE("a policy of one's own sees each step of each job once, in order [P44]
   CHECK(pool.instrumentation().failures == 100);
   CHECK(pool.instrumentation().errors == 0);
 }
-
-namespace {
-
-// Jobs may be submitted, and come to no end of their own, in five more ways.
-void check_all_accounted_for(const millrace::MetricsSnapshot& metrics) {
-  CHECK(metrics.submitted == metrics.completed + metrics.failed + metrics.cancelled +
-                                 metrics.expired + metrics.rejected);
-  CHECK(metrics.started == metrics.completed + metrics.failed);
-  CHECK(metrics.pending == 0);
-  CHECK(metrics.active == 0);
-  CHECK(metrics.queue_wait.count <= metrics.started);
-  CHECK(metrics.run_time.count == metrics.started);
-}
-
-// The one worker of a pool, busy until this goes.
-class OneBusy {
- public:
-  explicit OneBusy(ComputePool<>& pool)
-      : ended_(pool.execute(
-            [this] {
-              running_.count_down();
-              release_.wait();
-            },
-            asio::use_future)) {
-    running_.wait();
-  }
-  ~OneBusy() {
-    release_.count_down();
-    ended_.get();
-  }
-  OneBusy(const OneBusy&) = delete;
-  OneBusy& operator=(const OneBusy&) = delete;
-
- private:
-  std::latch running_{1};
-  std::latch release_{1};
-  std::future<void> ended_;
-};
-
-const auto ignore = [](std::exception_ptr) {};
-
-}  // namespace
 
 TEST_CASE("metrics count what was cancelled in the queue, and in front of it [P44]") {
   ComputePool pool{{.threads = 1, .max_pending = 5}};

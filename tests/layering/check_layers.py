@@ -49,6 +49,7 @@ RANKS = {
     "detail/finished_queue.hpp": 11,
     "detail/handoff_queue.hpp": 11,
     "detail/histogram.hpp": 11,
+    "detail/metrics_print.hpp": 11,
     "detail/gate.hpp": 11,
     "detail/live_pools.hpp": 11,
     "detail/job_deadline.hpp": 11,
@@ -63,7 +64,7 @@ RANKS = {
     "detail/arena.hpp": 20,
     "detail/parallel.hpp": 20,
     "detail/counters.hpp": 20,
-    "detail/label_table.hpp": 21,
+    "detail/pool_counters.hpp": 21,
     "detail/handler.hpp": 20,
     "detail/way_back.hpp": 20,
     "detail/pump.hpp": 21,
@@ -104,6 +105,8 @@ RANKS = {
     # Optional: nothing else includes them
     "config_flags.hpp": 60,
     "config_toml.hpp": 60,
+    "metrics_print.hpp": 60,
+    "prometheus.hpp": 60,
 }
 # parallel.hpp: oneTBB's loops. They take longer to compile than the rest of a pool, so who includes
 # compute_pool.hpp must not get them with arena.hpp, or in any other way.
@@ -118,6 +121,7 @@ INLINE = {"detail/inline_op.hpp", "io_threads.hpp", "job_size.hpp",
 MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp",
                  "current_pool.hpp", "handle.hpp"} | STREAM | INLINE
 MAY_INCLUDE_TOML = {"config_toml.hpp"}  # only who wants it pays for it
+MAY_NAME_PROMETHEUS = {"prometheus.hpp"}  # nor does anything else need prometheus-cpp
 MOST_LINES = 400
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -150,6 +154,8 @@ def check(name: str, text: str) -> list[str]:
         code = COMMENT_OR_TEXT.sub("", line)
         if re.search(r"\b(oneapi|tbb)\b", code) and name not in MAY_NAME_TBB:
             found.append(f"{where}: names oneTBB")
+        if re.search(r"\bprometheus\b", code) and name not in MAY_NAME_PROMETHEUS:
+            found.append(f"{where}: names prometheus-cpp")
         if re.search(r"\basio\b", code) and name not in MAY_NAME_ASIO:
             found.append(f"{where}: names Asio")
     return found

@@ -19,6 +19,7 @@ TEST_CASE("counts of all threads add up exactly") {
         counters->waited(5);
         counters->started();
         counters->ended(7, i % 4 == 0, i % 10 == 0);
+        counters->returned(9);
       }
     });
   }
@@ -34,6 +35,8 @@ TEST_CASE("counts of all threads add up exactly") {
   CHECK(all.queue_wait.count == 20'000);
   CHECK(all.queue_wait.max.count() == 5);
   CHECK(all.run_time.p50.count() == 7);
+  CHECK(all.completion_delay.count == 20'000);
+  CHECK(all.completion_delay.sum.count() == 180'000);
 }
 
 TEST_CASE("no snapshot shows a job ended before it started, nor a counter that fell") {
@@ -67,7 +70,7 @@ TEST_CASE("waits are measured one by one, and one in 16 while jobs take no time"
   const auto measured = [&](std::uint64_t ran_ns, int jobs) {
     int count = 0;
     for (int i = 0; i < jobs; ++i) {
-      if (counters->measures_next_wait()) ++count;
+      if (counters->measures_next()) ++count;
       counters->submitted();
       counters->started();
       counters->ended(ran_ns, false, false);

@@ -81,3 +81,28 @@ TEST_CASE("shards add up") {
   CHECK(all.p99.count() == 10);
   CHECK(all.p999.count() == 1000);
 }
+
+TEST_CASE("the sum is exact, and each value is counted by its number of binary digits") {
+  const auto a = std::make_unique<histogram>();
+  const auto b = std::make_unique<histogram>();
+  for (const std::uint64_t value : {0u, 1u, 2u, 3u, 1023u, 1024u, 1025u}) {
+    a->record(value, millrace::detail::one_writer());
+  }
+  b->record(1023, millrace::detail::many_writers());
+  const std::uint64_t huge = std::uint64_t{1} << 50;
+  b->record(huge, millrace::detail::many_writers());
+  histogram_sum sum;
+  sum.add(*a);
+  sum.add(*b);
+  const auto all = sum.snapshot();
+  CHECK(all.sum.count() == static_cast<std::int64_t>(6 + 3 * 1024 + 1023 + huge));
+  std::uint64_t total = 0;
+  for (const std::uint64_t count : all.by_bits) total += count;
+  CHECK(total == all.count);
+  CHECK(all.by_bits[0] == 1);
+  CHECK(all.by_bits[1] == 1);
+  CHECK(all.by_bits[2] == 2);
+  CHECK(all.by_bits[10] == 2);
+  CHECK(all.by_bits[11] == 2);
+  CHECK(all.by_bits.back() == 1);
+}

@@ -1,5 +1,7 @@
 #include "millrace/instrumentation.hpp"
 
+#include <chrono>
+#include <memory>
 #include <type_traits>
 
 #include "support/catch.hpp"
@@ -104,6 +106,84 @@ TEST_CASE("a streak of one pool is none of another's") {
   other.started(next);
   CHECK(next.since >= later);
   other.finished(next, false);
+}
+
+TEST_CASE("the way back of a job is measured from its end to its handler, with its label or not") {
+  millrace::ComputeMetrics policy({});
+  for (const char* label : {"hash", ""}) {
+    millrace::ComputeMetrics::record job;
+    if (*label != 0) policy.labelled(job, label);
+    policy.submitted(job);
+    policy.started(job);
+    policy.finished(job, false);
+    CHECK(policy.snapshot().completion_delay.count == (*label != 0 ? 0 : 1));
+    wait_for_the_clock();
+    job.resuming();
+  }
+  const auto all = policy.snapshot();
+  CHECK(all.completion_delay.count == 2);
+  CHECK(all.completion_delay.p50 >= std::chrono::microseconds(50));
+  CHECK(all.run_time.count == 2);
+  REQUIRE(all.by_label.size() == 1);
+  CHECK(all.by_label[0].completion_delay.count == 1);
+  CHECK(all.by_label[0].completion_delay.max >= std::chrono::microseconds(50));
+}
+
+TEST_CASE("what never ran, or was never submitted, has no way back") {
+  millrace::ComputeMetrics policy({});
+  millrace::ComputeMetrics::record given_up;
+  policy.labelled(given_up, "hash");
+  policy.submitted(given_up);
+  policy.unstarted(given_up, millrace::Unstarted::cancelled);
+  given_up.resuming();
+  millrace::ComputeMetrics::record failed_to_start;
+  policy.labelled(failed_to_start, "hash");
+  failed_to_start.resuming();
+  const auto all = policy.snapshot();
+  CHECK(all.completion_delay.count == 0);
+  CHECK(all.by_label[0].completion_delay.count == 0);
+}
+
+TEST_CASE("a reader and a job on its way back keep the counters of a policy that has gone") {
+  auto policy = std::make_unique<millrace::ComputeMetrics>(millrace::ComputeConfig{});
+  const auto reader = policy->reader();
+  const auto copy = std::make_unique<millrace::MetricsReader>(reader);
+  millrace::ComputeMetrics::record job;
+  policy->labelled(job, "hash");
+  policy->submitted(job);
+  policy->started(job);
+  policy->finished(job, false);
+  CHECK(policy->snapshot().completed == 1);
+  policy.reset();
+  job.resuming();
+  CHECK(reader.snapshot().completed == 1);
+  CHECK(copy->snapshot().completion_delay.count == 1);
+  CHECK(copy->snapshot().by_label.at(0).completion_delay.count == 1);
+}
+
+TEST_CASE(
+    "while jobs are short the ways of one in 16 without a label are measured, and of all with") {
+  millrace::ComputeMetrics policy({});
+  const auto run = [&](int jobs, const char* label) {
+    for (int i = 0; i < jobs; ++i) {
+      millrace::ComputeMetrics::record job;
+      if (label != nullptr) policy.labelled(job, label);
+      policy.submitted(job);
+      policy.started(job);
+      policy.finished(job, false);
+      job.resuming();
+    }
+  };
+  // However slow the machine is, the pace is what a pool makes of it.
+  run(20, nullptr);
+  const auto before = policy.snapshot();
+  run(1600, nullptr);
+  const auto after = policy.snapshot();
+  CHECK(after.completion_delay.count - before.completion_delay.count ==
+        after.queue_wait.count - before.queue_wait.count);
+  run(160, "hash");
+  CHECK(policy.snapshot().by_label.at(0).completion_delay.count == 160);
+  CHECK(policy.snapshot().run_time.count == 1780);
 }
 
 TEST_CASE("NoMetrics leaves nothing in a job") {

@@ -8,4 +8,5 @@ TEST_CASE("a snapshot of nothing is all zero") {
   CHECK(none.pending + none.active == 0);
   CHECK(none.queue_wait.max.count() == 0);
   CHECK(none.run_time.count == 0);
+  CHECK(none.completion_delay.sum.count() == 0);
 }

@@ -22,9 +22,9 @@ namespace millrace::detail {
 // started that isn't shown submitted.
 class job_counters {
  public:
-  // Whether the wait of the next job that this thread submits should be measured: each, or one in
-  // 16 while jobs take no longer than reading the clock for them.
-  [[nodiscard]] bool measures_next_wait() noexcept {
+  // Whether the ways there and back of the next job that this thread submits should be measured:
+  // each, or one in 16 while jobs take no longer than reading the clock for them.
+  [[nodiscard]] bool measures_next() noexcept {
     if (!brisk_.load(std::memory_order_relaxed)) return true;
     const std::size_t thread = this_thread_number();
     const shard_type& mine = shards_[thread < shard_count ? thread : shard_count - 1];
@@ -62,6 +62,13 @@ class job_counters {
     });
   }
 
+  // A job's handler is about to run.
+  void returned(std::uint64_t nanoseconds) noexcept {
+    with_shard([=](shard_type& mine, auto writers) {
+      mine.completion_delay.record(nanoseconds, writers);
+    });
+  }
+
   [[nodiscard]] JobMetrics snapshot() const {
     JobMetrics all;
     for (const auto& each : shards_) all.completed += read(each.completed);
@@ -78,12 +85,15 @@ class job_counters {
     all.active = all.started - all.completed - all.failed;
     histogram_sum queue_wait;
     histogram_sum run_time;
+    histogram_sum completion_delay;
     for (const auto& each : shards_) {
       queue_wait.add(each.queue_wait);
       run_time.add(each.run_time);
+      completion_delay.add(each.completion_delay);
     }
     all.queue_wait = queue_wait.snapshot();
     all.run_time = run_time.snapshot();
+    all.completion_delay = completion_delay.snapshot();
     return all;
   }
 
@@ -103,6 +113,7 @@ class job_counters {
     counter pace{16 * 2000};  // 16 times the average run time, in nanoseconds
     histogram queue_wait;
     histogram run_time;
+    histogram completion_delay;
   };
 
   static constexpr std::size_t shard_count = 16;

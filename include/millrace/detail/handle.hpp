@@ -39,6 +39,9 @@ class spawned {
   // Any thread, at any time; the pool may be gone.
   virtual void cancel(cancellation_type type) noexcept = 0;
 
+  // The handler that has waited for the end is about to run.
+  virtual void resuming() noexcept = 0;
+
   // The one who has claimed the job. Performs a step of `waiter` when it has ended, see wait_op;
   // `home` is where the waiter will come back to.
   void wait(job& waiter, const void* home) {
@@ -139,6 +142,8 @@ class spawned_job final : public job, public spawned<typename Body::result_type>
     core.remove_work();
   }
 
+  void resuming() noexcept override { Core::resuming(record_); }
+
  private:
   static const void* act(job& from, step which) noexcept {
     auto& self = static_cast<spawned_job&>(from);
@@ -229,6 +234,7 @@ class wait_op final : public job {
     auto* const self = static_cast<wait_op*>(&base);
     switch (which) {
       case step::run:  // on the worker that has run the job
+        self->waited_ = true;
         deliver(self, delivery::now_or_later);
         break;
       case step::complete:
@@ -254,11 +260,13 @@ class wait_op final : public job {
     const handler_way_back<Handler, Fallback> keep_working(std::move(self->back_));
     Handler handler(std::move(self->handler_));
     cancel_no_more(handler);
+    if (self->waited_) self->whom_->resuming();
     job_result<R> result(std::move(self->whom_->result()));
     self.free_for(handler);
     std::move(result).deliver(std::move(handler));
   }
 
+  bool waited_ = false;  // while the job ran, and not just fetched its result
   std::shared_ptr<spawned<R>> whom_;
   handler_way_back<Handler, Fallback> back_;
   Handler handler_;

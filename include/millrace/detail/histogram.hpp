@@ -53,6 +53,7 @@ class histogram {
   template <class Writers>
   void record(std::uint64_t nanoseconds, Writers writers) noexcept {
     add(counts_[histogram_scale::bucket(nanoseconds)], 1, std::memory_order_relaxed, writers);
+    add(sum_, nanoseconds, std::memory_order_relaxed, writers);
     std::uint64_t max = max_.load(std::memory_order_relaxed);
     while (nanoseconds > max &&
            !max_.compare_exchange_weak(max, nanoseconds, std::memory_order_relaxed)) {
@@ -62,6 +63,7 @@ class histogram {
  private:
   friend class histogram_sum;
   std::array<std::atomic<std::uint64_t>, histogram_scale::buckets> counts_{};
+  std::atomic<std::uint64_t> sum_{0};
   std::atomic<std::uint64_t> max_{0};
 };
 
@@ -74,17 +76,25 @@ class histogram_sum {
       counts_[i] += count;
       total_ += count;
     }
+    sum_ += shard.sum_.load(std::memory_order_relaxed);
     const std::uint64_t max = shard.max_.load(std::memory_order_relaxed);
     if (max > max_) max_ = max;
   }
 
   [[nodiscard]] HistogramSnapshot snapshot() const noexcept {
-    return {.count = total_,
-            .p50 = percentile(500),
-            .p90 = percentile(900),
-            .p99 = percentile(990),
-            .p999 = percentile(999),
-            .max = std::chrono::nanoseconds(max_)};
+    HistogramSnapshot all{.count = total_,
+                          .sum = std::chrono::nanoseconds(sum_),
+                          .p50 = percentile(500),
+                          .p90 = percentile(900),
+                          .p99 = percentile(990),
+                          .p999 = percentile(999),
+                          .max = std::chrono::nanoseconds(max_)};
+    // A bucket never reaches over a power of two.
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+      all.by_bits[static_cast<std::size_t>(std::bit_width(histogram_scale::upper(i)))] +=
+          counts_[i];
+    }
+    return all;
   }
 
  private:
@@ -108,6 +118,7 @@ class histogram_sum {
 
   std::array<std::uint64_t, histogram_scale::buckets> counts_{};
   std::uint64_t total_ = 0;
+  std::uint64_t sum_ = 0;
   std::uint64_t max_ = 0;
 };
 

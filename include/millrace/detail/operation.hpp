@@ -267,6 +267,7 @@ class operation final : public job {
     const handler_way_back<Handler, Fallback> keep_working(std::move(self->back_));
     Handler handler(std::move(self->handler_));
     if (self->cancellable_) cancel_no_more(handler);
+    Core::resuming(self->record_);
     job_result<typename Body::result_type> result(std::move(self->result_));
     self.free_for(handler);
     std::move(result).deliver(std::move(handler));

@@ -151,6 +151,11 @@ class pool_core final : private live_pools::member {
     }
   }
 
+  // The handler is about to run, if the policy wants to know. The pool may be gone.
+  static void resuming([[maybe_unused]] record& its) noexcept {
+    if constexpr (requires { its.resuming(); }) its.resuming();
+  }
+
   // A job ends that no worker was given to run. The pool may be gone when this returns.
   void ended() noexcept {
     outstanding_.add();

@@ -47,6 +47,7 @@ class sync_op final : public job {
       core_.submit(*this, record_);
       done_.wait();
     }
+    Core::resuming(record_);
     return std::move(result_).get();
   }
 
