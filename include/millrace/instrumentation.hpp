@@ -50,7 +50,9 @@ class ComputeMetrics {
 
     void resuming() noexcept {
       if (!counts_for || since == clock::time_point()) return;  // failed to start, if at all
-      const std::uint64_t took = between(since, clock::now());
+      const auto now = clock::now();
+      const std::uint64_t took = between(since, now);
+      since = now;
       counts_for.group()->pool.all.returned(took);
       if (auto* const label = counts_for.label()) label->returned(took);
     }
@@ -80,11 +82,13 @@ class ComputeMetrics {
     if (job.counts_for) {
       const std::uint64_t waited = between(job.since, now);
       all_.waited(waited);
-      if (auto* const label = job.counts_for.label()) label->waited(waited);
+      if (auto* const label = job.counts_for.label()) {
+        label->waited(waited);
+        label->started();
+      }
     }
     job.since = now;
     all_.started();
-    if (auto* const label = job.counts_for.label()) label->started();
   }
 
   void unstarted(record& job, Unstarted why) noexcept {
@@ -98,10 +102,8 @@ class ComputeMetrics {
     const std::uint64_t ran = between(job.since, now);
     detail::job_streak::of_this_thread().end(&all_, now);
     const bool slow = ran >= static_cast<std::uint64_t>(slow_job_.count());
-    if (job.counts_for) {
-      job.since = now;
-      if (auto* const label = job.counts_for.label()) label->ended(ran, failed, slow);
-    }
+    job.since = now;
+    if (auto* const label = job.counts_for.label()) label->ended(ran, failed, slow);
     all_.ended(ran, failed, slow);
   }
 
