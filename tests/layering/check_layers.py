@@ -54,6 +54,8 @@ RANKS = {
     "detail/live_pools.hpp": 11,
     "detail/job_deadline.hpp": 11,
     "detail/outstanding.hpp": 11,
+    "detail/trace_ring.hpp": 11,
+    "detail/trace_log.hpp": 12,
     "detail/return_count.hpp": 12,
     "detail/held_jobs.hpp": 11,
     "detail/inbox.hpp": 12,
@@ -67,6 +69,7 @@ RANKS = {
     "detail/pool_counters.hpp": 21,
     "detail/handler.hpp": 20,
     "detail/way_back.hpp": 20,
+    "detail/trace_json.hpp": 22,
     "detail/pump.hpp": 21,
     "detail/range_source.hpp": 21,
     "detail/first_failure.hpp": 21,
@@ -107,6 +110,7 @@ RANKS = {
     "config_toml.hpp": 60,
     "metrics_print.hpp": 60,
     "prometheus.hpp": 60,
+    "trace.hpp": 60,
 }
 # parallel.hpp: oneTBB's loops. They take longer to compile than the rest of a pool, so who includes
 # compute_pool.hpp must not get them with arena.hpp, or in any other way.
