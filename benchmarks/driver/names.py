@@ -4,6 +4,7 @@ LABELS = {
     "millrace": "Millrace",
     "millrace-deferred": "Millrace, `deferred`",
     "millrace-no_metrics": "Millrace, `NoMetrics`",
+    "millrace-trace": "Millrace, `TraceMetrics`",
     "thread_pool-co_spawn": "`asio::thread_pool`, `co_spawn`",
     "thread_pool-post": "`asio::thread_pool`, `post`",
     "thread_pool-post-deferred": "`asio::thread_pool`, `post`, `deferred`",

@@ -229,8 +229,12 @@ def small_print(results):
         rows.append([f"{n:,} in flight",
                      entry(results.spread("metrics", "millrace", 1, n, "time per job")),
                      entry(results.spread("metrics", "millrace-no_metrics", 1, n, "time per job")),
-                     times(ratio)])
-    parts.append(table(["ns per job", "default metrics", "`NoMetrics`", "ratio"], rows))
+                     times(ratio),
+                     entry(results.spread("metrics", "millrace-trace", 1, n, "time per job")),
+                     times(results.ratio("metrics", 1, n, "time per job", "millrace-trace",
+                                         "millrace"))])
+    parts.append(table(["ns per job", "default metrics", "`NoMetrics`", "ratio", "`TraceMetrics`",
+                        "x default"], rows))
     seconds = results.about.get("compile_seconds")
     if seconds:
         middle = {name: sorted(values)[len(values) // 2] for name, values in seconds.items()}

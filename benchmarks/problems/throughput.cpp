@@ -58,9 +58,11 @@ void add_throughput(suite& all) {
   // Shorter and more often: what is compared differs by little.
   using with = millrace_pool<millrace::ComputeMetrics>;
   using without = millrace_pool<millrace::NoMetrics>;
+  using traced = millrace_pool<millrace::TraceMetrics>;
   for (const int in_flight : {64, 1024}) {
     all.add(make<with, style::coroutines>("metrics", with::name, 1, in_flight, 20));
     all.add(make<without, style::coroutines>("metrics", without::name, 1, in_flight, 20));
+    all.add(make<traced, style::coroutines>("metrics", traced::name, 1, in_flight, 20));
   }
 }
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <exception>
 #include <millrace/compute_pool.hpp>
+#include <millrace/trace.hpp>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -26,7 +27,9 @@ template <class Instrumentation>
 class millrace_pool {
  public:
   static constexpr const char* name =
-      std::is_same_v<Instrumentation, millrace::NoMetrics> ? "millrace-no_metrics" : "millrace";
+      std::is_same_v<Instrumentation, millrace::NoMetrics>      ? "millrace-no_metrics"
+      : std::is_same_v<Instrumentation, millrace::TraceMetrics> ? "millrace-trace"
+                                                                : "millrace";
 
   explicit millrace_pool(int workers) : pool_(millrace::ComputeConfig{.threads = workers}) {}
 
