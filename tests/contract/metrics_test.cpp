@@ -112,7 +112,7 @@ TEST_CASE("metrics balance after success and throw, for every operation [P44]") 
   CHECK(metrics.completion_delay.count == metrics.queue_wait.count);
 }
 
-TEST_CASE("metrics balance for each label, after every outcome [P44]") {
+TEST_CASE("metrics balance for each label after every outcome [P44]") {
   ComputePool pool{{.threads = 1, .max_pending = 2, .overflow = millrace::Overflow::reject}};
   asio::io_context context;
   const auto past = std::chrono::steady_clock::now();
@@ -202,7 +202,7 @@ TEST_CASE("a handler that is dropped after its pool has gone has no way back") {
 }
 
 TEST_CASE(
-    "of a handle the wait that the job's end ended is measured, not the fetching of a result") {
+    "of a handle the wait that the job's end ended is measured and not the fetching of a result") {
   ComputePool pool{{.threads = 1}};
   auto fetched = millrace::spawn(pool, {.label = "fetched"}, [] {});
   while (!fetched.ready()) std::this_thread::yield();

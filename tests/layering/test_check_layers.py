@@ -54,6 +54,14 @@ class CheckLayers(unittest.TestCase):
         self.append("detail/pool_core.hpp", "namespace oneapi::tbb {}\n")
         self.assert_found("detail/pool_core.hpp:")
 
+    def test_another_file_that_names_prometheus(self):
+        self.append("metrics_print.hpp", "#include <prometheus/collectable.h>\n")
+        self.assert_found("metrics_print.hpp:")
+
+    def test_a_header_that_includes_an_optional_one(self):
+        self.append("compute_pool.hpp", '#include "millrace/prometheus.hpp"\n')
+        self.assert_found("an arrow up, compute_pool.hpp")
+
     def test_a_pool_that_reaches_the_loops_of_onetbb(self):
         self.append("detail/install_op.hpp", '#include "millrace/detail/parallel.hpp"\n')
         self.assert_found("compute_pool.hpp: reaches detail/parallel.hpp")

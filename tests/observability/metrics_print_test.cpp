@@ -72,7 +72,7 @@ TEST_CASE("times have three digits that count and the unit that fits") {
   CHECK(time_text(std::chrono::hours(1)) == "3600 s");
 }
 
-TEST_CASE("one line tells all fields, each time in the same order") {
+TEST_CASE("one line tells all fields in the same order each time") {
   const std::string line = millrace::to_string(example());
   CHECK(line ==
         "submitted 1000, started 990, completed 980, failed 2, cancelled 3, expired 4, rejected 1, "
@@ -86,7 +86,8 @@ TEST_CASE("one line tells all fields, each time in the same order") {
   CHECK(out.str() == line);
 }
 
-TEST_CASE("the tables have aligned columns, a row for each label, and nothing that breaks a line") {
+TEST_CASE(
+    "the tables have aligned columns and a row for each label and nothing that breaks a line") {
   std::ostringstream out;
   out.imbue(std::locale(std::locale::classic(), new Elsewhere));
   millrace::print_table(out, example());

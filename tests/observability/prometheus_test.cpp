@@ -199,7 +199,7 @@ constexpr const char* awkward = "a \"quote\", a \\ and\na line";
 
 }  // namespace
 
-TEST_CASE("the page of a pool says what its snapshot says after every kind of end [P44]") {
+TEST_CASE("the page of a pool says what its snapshot says after every kind of end") {
   ComputePool pool{{.threads = 1,
                     .slow_job = std::chrono::milliseconds(1),
                     .max_pending = 3,
@@ -268,7 +268,7 @@ TEST_CASE("a pool whose jobs have no label has no families of labels") {
   CHECK(page.families().size() == 14);
 }
 
-TEST_CASE("a page of a pool that has gone tells its last [P44]") {
+TEST_CASE("a page of a pool that has gone tells its last") {
   std::unique_ptr<millrace::PoolCollectable> jobs;
   millrace::MetricsSnapshot last;
   {

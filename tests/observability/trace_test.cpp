@@ -151,7 +151,7 @@ Trace trace_of(const Pools&... pools) {
 
 }  // namespace
 
-TEST_CASE("a trace has the four points of each job, in order, on their threads [P44]") {
+TEST_CASE("a trace has the four points of each job in order and on their threads") {
   ComputePool<TraceMetrics> pool{{.threads = 2, .thread_name = "mill"}};
   test::run([](ComputePool<TraceMetrics>& p) -> asio::awaitable<void> {
     for (int i = 0; i < 50; ++i) {
@@ -188,7 +188,7 @@ TEST_CASE("a trace has the four points of each job, in order, on their threads [
   CHECK(pool.instrumentation().reader().snapshot().submitted == 150);
 }
 
-TEST_CASE("a trace tells why a job never ran, and what runs at the moment") {
+TEST_CASE("a trace tells why a job never ran and what runs at the moment") {
   ComputePool<TraceMetrics> pool{
       {.threads = 1, .max_pending = 2, .overflow = millrace::Overflow::reject}};
   asio::cancellation_signal signal;
@@ -251,7 +251,7 @@ TEST_CASE("jobs inside a job nest on its worker") {
   }
 }
 
-TEST_CASE("a ring keeps the newest events, and what is overwritten is counted") {
+TEST_CASE("a ring keeps the newest events and what is overwritten is counted") {
   ComputePool<millrace::BasicTraceMetrics<16>> pool{{.threads = 1}};
   asio::io_context context;
   for (int i = 0; i < 100; ++i) {
@@ -281,7 +281,7 @@ TEST_CASE("a job of which only a part is left is shown by that part") {
         std::map<std::string, int>{{"resumed", 1}, {"submitted", 1}, {"submitted finished", 2}});
 }
 
-TEST_CASE("names are written as JSON, whatever is in them") {
+TEST_CASE("names are written as JSON whatever is in them") {
   ComputePool<TraceMetrics> pool{{.threads = 1, .thread_name = "a\"b\\\x01"}};
   const std::vector<std::pair<std::string, std::string>> labels{
       {"quote \" and \\ and \n and \x7f", "quote \" and \\ and \n and \x7f"},
@@ -301,7 +301,7 @@ TEST_CASE("names are written as JSON, whatever is in them") {
   CHECK(trace.processes.at(1) == "a\"b\\\x01");
 }
 
-TEST_CASE("several pools in one trace; one has gone, and so have threads that submitted") {
+TEST_CASE("a trace of several pools of which one has gone as have threads that submitted") {
   auto gone = std::make_unique<ComputePool<TraceMetrics>>(
       millrace::ComputeConfig{.threads = 1, .thread_name = "gone"});
   ComputePool<TraceMetrics> stays{{.threads = 1, .thread_name = "stays"}};
@@ -337,7 +337,7 @@ TEST_CASE("several pools in one trace; one has gone, and so have threads that su
   CHECK(submitters[2].size() == 3);
 }
 
-TEST_CASE("a trace may be written while jobs run, and its jobs have a beginning then") {
+TEST_CASE("a trace may be written while jobs run") {
   ComputePool<millrace::BasicTraceMetrics<64>> pool{{.threads = 2}};
   std::atomic<bool> stop = false;
   std::thread submitter([&] {
@@ -368,7 +368,7 @@ TEST_CASE("a trace may be written while jobs run, and its jobs have a beginning 
   trace_of(pool).check();
 }
 
-TEST_CASE("threads beyond the number of rings lose their events, and run their jobs") {
+TEST_CASE("threads beyond the number of rings lose their events and run their jobs") {
   ComputePool<millrace::BasicTraceMetrics<4>> pool{{.threads = 1}};
   constexpr int threads = millrace::detail::trace_log::most_threads + 5;
   for (int i = 0; i < threads; ++i) {

@@ -82,7 +82,7 @@ TEST_CASE("shards add up") {
   CHECK(all.p999.count() == 1000);
 }
 
-TEST_CASE("the sum is exact, and each value is counted by its number of binary digits") {
+TEST_CASE("the sum is exact and each value is counted by its number of binary digits") {
   const auto a = std::make_unique<histogram>();
   const auto b = std::make_unique<histogram>();
   for (const std::uint64_t value : {0u, 1u, 2u, 3u, 1023u, 1024u, 1025u}) {
