@@ -18,11 +18,13 @@
 #include <future>
 #include <latch>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include "millrace/compute_pool.hpp"
+#include "millrace/handle.hpp"
 
 using millrace::ComputePool;
 
@@ -148,6 +150,39 @@ void destroy() {
   context->run();
   check(ended == 10, "the parent's jobs all ended");
   pool.reset();
+}
+
+// Handles that go in the child cancel nothing: the jobs are the parent's, and end there.
+void handles() {
+  ComputePool pool{{.threads = 1}};
+  std::latch running(1);
+  std::latch go_on(1);
+  auto runs = millrace::spawn(pool, [&](const std::stop_token& stop) {
+    const std::stop_callback told(stop, [] { check(false, "the running job isn't told to stop"); });
+    running.count_down();
+    go_on.wait();
+    return 1;
+  });
+  running.wait();
+  const auto given_up = [](const int* value) {
+    check(!is_child, "the job that waits isn't given up in the child");
+    std::default_delete<const int>()(value);
+  };
+  auto waits = millrace::spawn(pool, [own = std::unique_ptr<const int, decltype(given_up)>(
+                                          new int(2), given_up)] { return *own; });
+  in_child([&] {
+    runs.cancel();
+    waits.cancel();
+    check(!runs.ready() && !waits.ready(), "neither has ended");
+    check(used_after_fork([&] { static_cast<void>(millrace::spawn(pool, [] {})); }),
+          "spawn throws");
+    runs = {};
+    waits = {};
+    return failures;
+  });
+  go_on.count_down();
+  check(runs.async_wait(asio::use_future).get() == 1, "the job that ran has its result");
+  check(waits.async_wait(asio::use_future).get() == 2, "and so has the one that waited");
 }
 
 ComputePool<>* pool_of_static_storage(millrace::ComputeConfig config = {.threads = 2}) {
@@ -306,6 +341,7 @@ int main(int argc, char** argv) {
   const std::pair<const char*, void (*)()> scenarios[] = {
       {"refuse", refuse},
       {"destroy", destroy},
+      {"handles", handles},
       {"exit_in_child", exit_in_child},
       {"exit_with_timer", exit_with_timer},
       {"grandchild", grandchild},

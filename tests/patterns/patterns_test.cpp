@@ -17,6 +17,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -338,4 +339,32 @@ TEST_CASE("a pattern is one job and its options are that job's") {
   }
   CHECK(code == millrace::errc::deadline_exceeded);
   CHECK(calls == 100);
+}
+
+TEST_CASE("the options of every pattern are its job's") {
+  ComputePool pool{{.threads = 1}};
+  std::vector<int> numbers = numbers_to(3);
+  const auto same = [](int i) { return i; };
+  const auto of = [](std::string_view label) { return PatternOptions{.job = {.label = label}}; };
+  parallel_for_each(pool, of("for_each"), numbers, same, use_future).get();
+  parallel_map(pool, of("map"), numbers, same, use_future).get();
+  parallel_filter_map(
+      pool, of("filter_map"), numbers, [](int i) { return std::optional(i); }, use_future)
+      .get();
+  const auto size = [](std::span<int> chunk) { return chunk.size(); };
+  parallel_chunks(pool, of("chunks"), numbers, size, use_future).get();
+  const auto all = [](std::span<int> chunk) {
+    return std::vector<int>(chunk.begin(), chunk.end());
+  };
+  parallel_batch(pool, of("batch"), numbers, all, use_future).get();
+  parallel_reduce(pool, of("reduce"), numbers, 0, std::plus<>(), std::plus<>(), use_future).get();
+  parallel_sort(pool, {.label = "sort"}, numbers, std::less<>(), use_future).get();
+
+  std::vector<std::string> labels;
+  for (const auto& one : pool.metrics().by_label) {
+    labels.push_back(one.label);
+    CHECK(one.submitted == 1);
+  }
+  CHECK(labels == std::vector<std::string>{"for_each", "map", "filter_map", "chunks", "batch",
+                                           "reduce", "sort"});
 }
