@@ -133,6 +133,27 @@ TEST_CASE("errors of an expected: the first in input order is the operation's") 
   }
 }
 
+TEST_CASE("errors of an expected: in the middle of a chunk what lies behind never runs") {
+  ComputePool pool{{.threads = 1}};
+  const std::vector<int> numbers = numbers_to(10);
+  int calls = 0;
+  const auto f = [&](int i) {
+    ++calls;
+    return refuse_from(5, i);
+  };
+  CHECK(parallel_map(pool, {.chunk_size = 10}, numbers, f, use_future).get().error() == 5);
+  CHECK(calls == 6);
+  calls = 0;
+  const auto fold = [&](int total, int i) {
+    ++calls;
+    return refuse_from(5, total + i);
+  };
+  CHECK(parallel_reduce(pool, {.chunk_size = 10}, numbers, 0, fold, std::plus<>(), use_future)
+            .get()
+            .error() == 6);
+  CHECK(calls == 4);
+}
+
 TEST_CASE("errors of an expected: filters and stages and chunks") {
   ComputePool pool{{.threads = 2}};
   const std::vector<int> numbers = numbers_to(100);
@@ -182,6 +203,45 @@ TEST_CASE("what fold and reduce throw") {
   const auto reduce = [](int, int) -> int { throw Failed(7); };
   CHECK(failure_of(parallel_reduce(pool, {.chunk_size = 10}, numbers, 0, std::plus<>(), reduce,
                                    use_future)) == 7);
+}
+
+TEST_CASE("after an error nothing more is reduced") {
+  ComputePool pool{{.threads = 1}};
+  bool failed = false;
+  bool reduced_behind = false;
+  const auto fold = [&](int total, int i) {
+    if (i == 3) {
+      failed = true;
+      throw Failed(i);
+    }
+    return total + i;
+  };
+  const auto reduce = [&](int left, int right) {
+    reduced_behind |= failed;
+    return left + right;
+  };
+  CHECK(failure_of(parallel_reduce(pool, {.chunk_size = 1}, numbers_to(4), 0, fold, reduce,
+                                   use_future)) == 3);
+  CHECK_FALSE(reduced_behind);
+}
+
+TEST_CASE("what reduce throws counts where its right side begins") {
+  ComputePool pool{{.threads = 2}};
+  std::latch later_reduced(1);
+  const auto fold = [&](int total, int i) {
+    if (i == 1) {
+      later_reduced.wait();
+      throw Failed(i);
+    }
+    return total + i;
+  };
+  // Of 2 and 3, on the other worker: those before it wait for it.
+  const auto reduce = [&](int, int right) -> int {
+    later_reduced.count_down();
+    throw Failed(right);
+  };
+  CHECK(failure_of(parallel_reduce(pool, {.chunk_size = 1}, numbers_to(4), 0, fold, reduce,
+                                   use_future)) == 1);
 }
 
 TEST_CASE("cancelled while it runs: no further chunk begins") {

@@ -106,6 +106,27 @@ TEST_CASE("batched: time takes nothing away from a channel") {
   CHECK(all == expected);
 }
 
+TEST_CASE("batched: an item of a source that ignores the end of the time is in the batch") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  test::Signal go_on(stream.context, 1);
+  Batches log;
+  int taken = 0;
+  const test::Source source = [&]() -> asio::awaitable<std::optional<int>> {
+    if (taken == 1) {
+      co_await go_on.async_receive(
+          asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
+    }
+    if (taken == 2) co_return std::nullopt;
+    co_return taken++;
+  };
+  stream.start(pool, batched(source, 3, 0ns), unchanged, into(log), {});
+  CHECK_FALSE(stream.ever([&] { return !log.empty(); }));
+  test::give(go_on);
+  stream.to_the_end();
+  CHECK(log == Batches{{0, 1}});
+}
+
 TEST_CASE("batched: an error of the source comes without waiting for the time") {
   ComputePool pool{{.threads = 1}};
   Streaming stream;
