@@ -3,6 +3,7 @@
 #include <asio/awaitable.hpp>
 #include <asio/error.hpp>
 #include <asio/experimental/awaitable_operators.hpp>
+#include <asio/experimental/channel_error.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
@@ -71,7 +72,9 @@ class BatchedSource {
     try {
       std::rethrow_exception(error);
     } catch (const std::system_error& e) {
-      return e.code() == asio::error::operation_aborted;
+      // A channel, in a callable, has its own word for it.
+      return e.code() == asio::error::operation_aborted ||
+             e.code() == asio::experimental::error::channel_cancelled;
     } catch (...) {
       return false;
     }
@@ -92,8 +95,8 @@ class BatchedSource {
 ///   with many threads; `stream` has one.
 /// - **Cancellation:** that of the coroutine. When `max_wait` is over, the source that waits is
 ///   cancelled (terminal), and asked again for the next batch. With a channel nothing gets lost; a
-///   callable must end with `operation_aborted` only where it has taken nothing. One that ignores
-///   cancellation holds the batch back until it has an item.
+///   callable must end with `operation_aborted`, or a channel's `channel_cancelled`, only where it
+///   has taken nothing. One that ignores cancellation holds the batch back until it has an item.
 /// - **Lifetime:** a callable is moved in, a channel must outlive it.
 /// - **Errors:** those of the source; what has been collected of the batch is lost then. Throws
 ///   `std::invalid_argument` unless `max_items` is 1 or more.

@@ -106,6 +106,50 @@ TEST_CASE("batched: time takes nothing away from a channel") {
   CHECK(all == expected);
 }
 
+TEST_CASE("batched: a callable that waits for a channel is asked again when the time is over") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  test::Channel items(stream.context);
+  Batches log;
+  const test::Source source = [&]() -> asio::awaitable<std::optional<int>> {
+    co_return co_await items.async_receive(asio::use_awaitable);
+  };
+  stream.start(pool, batched(source, 3, 1ms), unchanged, into(log), {});
+  Batch all;
+  for (int i = 0; i < 3; ++i) {
+    items.async_send(std::error_code(), i, [](std::error_code) {});
+    // Nothing else comes, so only time can have ended the batch.
+    stream.until([&] { return log.size() == static_cast<std::size_t>(i) + 1; });
+    all.insert(all.end(), log.back().begin(), log.back().end());
+  }
+  CHECK(all == Batch{0, 1, 2});
+  stream.cancel.emit(asio::cancellation_type::terminal);
+  stream.to_the_end();
+  CHECK(stream.failure() == "aborted");
+}
+
+TEST_CASE("batched: when the time is over all that has come is in the batch") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  test::Signal end(stream.context, 1);
+  Batches log;
+  int taken = 0;
+  const test::Source source = [&]() -> asio::awaitable<std::optional<int>> {
+    if (taken == 3) {
+      co_await end.async_receive(asio::use_awaitable);
+      co_return std::nullopt;
+    }
+    co_return taken++;
+  };
+  Batch all;
+  const auto sink = [&](const Batch& batch) { all.insert(all.end(), batch.begin(), batch.end()); };
+  stream.start(pool, batched(source, 8, 1ms), unchanged, std::function<void(Batch)>(sink), {});
+  stream.until([&] { return all.size() >= 3; });
+  test::give(end);
+  stream.to_the_end();
+  CHECK(all == Batch{0, 1, 2});
+}
+
 TEST_CASE("batched: an item of a source that ignores the end of the time is in the batch") {
   ComputePool pool{{.threads = 1}};
   Streaming stream;
