@@ -26,7 +26,12 @@ ComputeMetrics::avg_task_duration_us  ComputeMetrics::max_task_duration_us
 ComputeMetrics::slow_tasks  ComputeMetrics::reset
 thread_local::ComputeContext  ComputeContext::pool  thread_local::initialize_context
 thread_local::with_context  thread_local::get_pool  thread_local::has_compute_context
-thread_local::assert_compute_context
+thread_local::assert_compute_context  thread_local::try_acquire_block_permit
+ComputeContext::block_in_place_permits
+compute_small!  compute_medium!  compute_large!
+validation::SMALL_THRESHOLD_US  validation::MEDIUM_THRESHOLD_US
+validation::validate_small  validation::validate_medium  validation::validate_large
+validation::get_misclassification_metrics  validation::reset_misclassification_metrics
 """.split()
 
 LINK = re.compile(r'\[[^\]]*\]\(\.\./([^)]+)\)(?:: "([^"]+)")?')
