@@ -195,7 +195,7 @@ def adaptive(results):
     rows = []
     for problem, what in (("adaptive_short", "short, 1 us"), ("adaptive_long", "long, 1 ms"),
                           ("adaptive_mixed", "mixed, 2 long after 100 short"),
-                          ("adaptive_drifting", "drifting, 20 long after 20,000 short")):
+                          ("adaptive_drifting", "drifting, 1 us to 1 ms and back")):
         for workers in (1, 2):
             for rival in ("always_inline", "always_offload", "adaptive"):
                 rows.append([f"{what}, {workers} worker{'s' if workers > 1 else ''}", label(rival),

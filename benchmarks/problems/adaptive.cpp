@@ -2,8 +2,8 @@
 #include <array>
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
+#include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <millrace/adaptive.hpp>
 #include <millrace/job_size.hpp>
 #include <stdexcept>
@@ -46,70 +46,97 @@ struct adaptive {
   }
 };
 
+/// Some jobs of one length, one after the other.
+struct stretch {
+  int jobs;
+  nanoseconds length;
+  std::size_t kind = 0;
+};
+
 /// Which jobs come one after the other, again and again.
 struct course {
   const char* problem;
-  int shorts;  ///< in a row
-  int longs;   ///< after them, in a row
-  bool one_kind;
+  std::vector<stretch> stretches;
 };
-constexpr std::array<course, 4> courses{{
-    {"adaptive_short", 1'000, 0, true},
-    {"adaptive_long", 0, 10, true},
-    {"adaptive_mixed", 100, 2, false},
-    {"adaptive_drifting", 20'000, 20, true},
-}};
+
+// Jobs that get longer until they take a millisecond, and shorter again, in stretches of 8 ms.
+std::vector<stretch> drifting() {
+  std::vector<stretch> all;
+  const auto add = [&](int us) { all.push_back({8'000 / us, std::chrono::microseconds(us)}); };
+  for (int us = 1; us < 1'000; us *= 2) add(us);
+  for (int us = 1'000; us > 0; us /= 2) add(us);
+  return all;
+}
+
+const std::array<course, 4>& courses() {
+  static const std::array<course, 4> all{{
+      {"adaptive_short", {{1'000, short_length}}},
+      {"adaptive_long", {{10, long_length}}},
+      {"adaptive_mixed", {{100, short_length, 0}, {2, long_length, 1}}},
+      {"adaptive_drifting", drifting()},
+  }};
+  return all;
+}
 
 template <class Rival>
-struct stream_of_jobs {
-  const course& what;
-  millrace::ComputePool<>& pool;
-  std::array<Rival, 2> kinds;
-  std::uint64_t short_steps;
-  std::uint64_t long_steps;
-  std::uint64_t short_result = churn(1, short_steps);
-  std::uint64_t long_result = churn(1, long_steps);
-  clock::time_point deadline;
-  int next = 0;
-  std::uint64_t started = 0;
-  bool stopped = false;
-
-  // True: a long one. Ends after a whole course, so that all rivals do the same work.
-  bool take() {
-    const bool is_long = next >= what.shorts;
-    ++started;
-    if (++next == what.shorts + what.longs) {
-      next = 0;
-      stopped = clock::now() >= deadline;
+class stream_of_jobs {
+ public:
+  stream_of_jobs(const course& what, millrace::ComputePool<>& pool, clock::time_point deadline)
+      : what_(what), pool_(pool), deadline_(deadline) {
+    for (const stretch& one : what.stretches) {
+      steps_.push_back(static_cast<std::uint64_t>(in_ns(one.length) * steps_per_ns()));
+      results_.push_back(churn(1, steps_.back()));
     }
-    return is_long;
   }
 
+  // Ends after a whole course, so that all rivals do the same work.
   asio::awaitable<void> work() {
-    while (!stopped) {
-      const bool is_long = take();
-      Rival& kind = kinds[is_long && !what.one_kind ? 1 : 0];
-      const job f{is_long ? long_steps : short_steps};
-      const std::uint64_t got = co_await kind.start(pool, f);
-      if (got != (is_long ? long_result : short_result))
-        throw std::runtime_error("a job gave a wrong result");
+    while (!stopped_) {
+      const std::size_t at = at_;
+      take();
+      Rival& kind = kinds_[what_.stretches[at].kind];
+      const job f{steps_[at]};
+      const std::uint64_t got = co_await kind.start(pool_, f);
+      if (got != results_[at]) throw std::runtime_error("a job gave a wrong result");
     }
   }
+
+  [[nodiscard]] std::uint64_t started() const noexcept { return started_; }
+
+ private:
+  static double steps_per_ns() {
+    constexpr std::chrono::milliseconds probe(1);
+    static const double steps = static_cast<double>(churn_steps(probe)) / in_ns(probe);
+    return steps;
+  }
+
+  void take() {
+    ++started_;
+    if (++done_here_ < what_.stretches[at_].jobs) return;
+    done_here_ = 0;
+    if (++at_ < what_.stretches.size()) return;
+    at_ = 0;
+    stopped_ = clock::now() >= deadline_;
+  }
+
+  const course& what_;
+  millrace::ComputePool<>& pool_;
+  clock::time_point deadline_;
+  std::vector<std::uint64_t> steps_;
+  std::vector<std::uint64_t> results_;
+  std::array<Rival, 2> kinds_;
+  std::size_t at_ = 0;
+  int done_here_ = 0;
+  std::uint64_t started_ = 0;
+  bool stopped_ = false;
 };
 
 template <class Rival>
 measurements run(const course& what, int workers, nanoseconds time) {
-  static const std::uint64_t short_steps = churn_steps(short_length);
-  static const std::uint64_t long_steps = churn_steps(long_length);
   millrace::ComputePool pool{{.threads = workers}};
   asio::io_context context;
   const auto started = clock::now();
-  stream_of_jobs<Rival> jobs{.what = what,
-                             .pool = pool,
-                             .kinds = {},
-                             .short_steps = short_steps,
-                             .long_steps = long_steps,
-                             .deadline = started + time};
+  stream_of_jobs<Rival> jobs(what, pool, started + time);
   std::vector<double> late;
   bool stop = false;
   asio::co_spawn(context, tick(time, late, stop), rethrow);
@@ -117,7 +144,7 @@ measurements run(const course& what, int workers, nanoseconds time) {
   context.run();
   const double passed = in_ns(clock::now() - started);
   std::sort(late.begin(), late.end());
-  return {{"time per job", "ns", passed / static_cast<double>(jobs.started)},
+  return {{"time per job", "ns", passed / static_cast<double>(jobs.started())},
           {"late p50", "us", quantile(late, 0.5)},
           {"late p99", "us", quantile(late, 0.99)}};
 }
@@ -154,7 +181,7 @@ void add_rival(suite& all, const course& what, int workers) {
 
 void add_adaptive(suite& all) {
   for (const int workers : {1, 2}) {
-    for (const course& what : courses) {
+    for (const course& what : courses()) {
       add_rival<always_inline>(all, what, workers);
       add_rival<always_offload>(all, what, workers);
       add_rival<adaptive>(all, what, workers);

@@ -23,10 +23,17 @@ struct AdaptiveSituation {
                            ///< more than half a millisecond
 };
 
+/// Whether a job is to be measured and recorded.
+enum class Measure {
+  no,
+  in_doubt,  ///< if it may be long, or the one before it was, see `execute_adaptive`; on the pool
+             ///< no
+  yes,
+};
+
 struct AdaptiveDecision {
   Place place = Place::pool;
-  /// Whether the job is to be measured and recorded.
-  bool measure = true;
+  Measure measure = Measure::yes;
   /// What stands for a job's run time that isn't measured.
   std::chrono::nanoseconds expected{};
 };
@@ -78,7 +85,8 @@ concept AdaptivePolicy =
 /// twice as long.
 ///
 /// **Measures:** each job, with four reads of the clock on the pool and two on the I/O thread; one
-/// in eight of those that take less than 2 us.
+/// in eight of those that take less than 2 us, and the others of them that follow a job of unknown
+/// length on the I/O thread, which one read of the clock tells; below 250 ns not even that.
 /// **Thread safety:** all members. Threads that record at the same time may lose a record.
 class AdaptiveLearner {
  public:
@@ -88,15 +96,15 @@ class AdaptiveLearner {
   [[nodiscard]] AdaptiveDecision decide(const AdaptiveSituation& now) noexcept {
     const float mean = get(mean_);
     const std::chrono::nanoseconds expected(static_cast<std::int64_t>(mean));
-    const AdaptiveDecision on_pool{Place::pool, mean > 2 * one_us || one_in_eight(), expected};
-    if (get(runs_) < first_runs || take_one(held_)) return {Place::pool, true, expected};
+    const AdaptiveDecision on_pool{Place::pool, measure(mean), expected};
+    if (get(runs_) < first_runs || take_one(held_)) return {Place::pool, Measure::yes, expected};
     const float longest = std::max(mean, get(peak_));
     const bool is_brief = longest <= in_ns(brief);
     if (longest > in_ns(hard_limit)) return on_pool;
     if (now.io_threads <= 1 && (now.loop_late || !is_brief)) return on_pool;
     if (now.loop_late && !is_brief) return on_pool;
     if (mean > cheaper_than_any_hop) {
-      if (take_one(looks_)) return {Place::pool, true, expected};
+      if (take_one(looks_)) return {Place::pool, Measure::yes, expected};
       const bool was_here = get(here_);
       const bool here = mean < get(trip_) * (was_here ? 1.0F : 0.9F);
       if (here != was_here) {
@@ -147,6 +155,7 @@ class AdaptiveLearner {
   static constexpr std::uint32_t looks_in_a_row = 32;
   static constexpr float looking_share = 1.0F / 128;
   static constexpr float one_us = 1e3F;
+  static constexpr float too_short_to_watch = 250;    // ns
   static constexpr float cheaper_than_any_hop = 100;  // ns; the best of decision 0006 is above
 
   template <class T>
@@ -173,6 +182,11 @@ class AdaptiveLearner {
     if (left == 0) return false;
     set(from, left - 1);
     return true;
+  }
+
+  Measure measure(float mean) noexcept {
+    if (mean > 2 * one_us || one_in_eight()) return Measure::yes;
+    return mean > too_short_to_watch ? Measure::in_doubt : Measure::no;
   }
 
   // Not each eighth: every eighth job may be of another length than the others.

@@ -102,7 +102,7 @@ TEST_CASE("what nobody has seen goes to the pool") {
   for (int i = 0; i < 8; ++i) {
     const auto decision = policy.decide({8, false});
     CHECK(decision.place == Place::pool);
-    CHECK(decision.measure);
+    CHECK(decision.measure == millrace::Measure::yes);
     policy.record({Place::pool, 0ns, 1us, 1});
   }
   CHECK(place_of(policy) == Place::here);
@@ -248,12 +248,12 @@ TEST_CASE("jobs that drift are followed both ways [P46]") {
   Trace trace;
   constexpr int turns = 10;
   for (int i = 0; i < turns; ++i) {
-    add_jobs(trace, 20'000, 200ns);
+    add_jobs(trace, 20'000, 300ns);
     add_jobs(trace, 500, 400us);
   }
   const auto seen = simulate<AdaptiveLearner>(world, trace);
-  // Of short jobs one in eight is measured.
-  CHECK(seen.longer_than(hard_limit) <= 8 * turns);
+  // The first isn't measured; the next is, as that one took so long.
+  CHECK(seen.longer_than(hard_limit) <= 2 * turns);
   CHECK(seen.share_here(0, trace.size()) > 0.8);
   CHECK(regret(world, trace, seen) < 1.1);
 }
@@ -278,8 +278,8 @@ TEST_CASE("of a kind with two lengths the long ones are kept out [P46]") {
     }
     const auto seen = simulate<AdaptiveLearner>(world, trace);
     CAPTURE(one_in);
-    // Twice as long on the pool after each, so about the logarithm of all jobs.
-    CHECK(seen.longer_than(hard_limit) < 60);
+    // One in eight is seen, and after each of these it is twice as long on the pool.
+    CHECK(seen.longer_than(hard_limit) < 120);
     // Of a thousand the loop alone would be faster, for who can do without it for so long.
     if (one_in <= 100) CHECK(regret(world, trace, seen) < 1.1);
     CHECK(seen.time < simulate<test::AlwaysPool>(world, trace).time * 11 / 10);

@@ -77,7 +77,7 @@ struct Fixed {
   std::atomic<int> here{0};
 
   millrace::AdaptiveDecision decide(const millrace::AdaptiveSituation&) noexcept {
-    return {place, true, {}};
+    return {place, millrace::Measure::yes, {}};
   }
   void record(const millrace::AdaptiveRun& run) noexcept {
     ++runs;
@@ -122,6 +122,38 @@ TEST_CASE("jobs that are not brief need a permit [P46]") {
     CHECK(here_of(pool, state, 5, 100us) == 0);
   }
   CHECK(here_of(pool, state, 5, 100us) == 5);
+}
+
+namespace {
+
+struct Doubtful {
+  std::atomic<int> runs{0};
+
+  millrace::AdaptiveDecision decide(const millrace::AdaptiveSituation&) noexcept {
+    return {Place::here, millrace::Measure::in_doubt, 1us};
+  }
+  void record(const millrace::AdaptiveRun&) noexcept { ++runs; }
+};
+
+}  // namespace
+
+TEST_CASE("a job is measured when the one before it may have been long [P46]") {
+  ComputePool pool{{.threads = 1}};
+  AdaptiveState<Doubtful, ManualClock> state;
+  std::vector<int> recorded;
+  test::run([](auto& p, auto& s, auto& r) -> asio::awaitable<void> {
+    ManualClock::advance(1s);
+    for (const auto length : {0ns, 0ns, 20'000ns, 0ns, 21'000ns, 30'000ns, 0ns, 0ns}) {
+      auto job = [length] { ManualClock::advance(length); };
+      co_await execute_adaptive(p, s, job);
+      r.push_back(s.policy.runs);
+    }
+    ManualClock::advance(21us);
+    auto job = [] {};
+    co_await execute_adaptive(p, s, job);
+    r.push_back(s.policy.runs);
+  }(pool, state, recorded));
+  CHECK(recorded == std::vector<int>{1, 1, 1, 1, 1, 2, 2, 2, 3});
 }
 
 TEST_CASE("a permit is held while the job runs and given back when it throws [P46]") {

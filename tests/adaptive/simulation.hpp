@@ -16,7 +16,9 @@
 // Coroutines on one loop that await a trace of jobs, with a pool beside; no thread, no clock.
 namespace test {
 
-using nanoseconds = std::chrono::nanoseconds;
+using millrace::Measure;
+using std::chrono::nanoseconds;
+using namespace std::chrono_literals;
 
 struct World {
   int workers = 2;
@@ -50,13 +52,13 @@ struct Simulated {
 
 struct AlwaysHere {
   millrace::AdaptiveDecision decide(const millrace::AdaptiveSituation&) noexcept {
-    return {millrace::Place::here, false, {}};
+    return {millrace::Place::here, Measure::no, {}};
   }
   void record(const millrace::AdaptiveRun&) noexcept {}
 };
 struct AlwaysPool {
   millrace::AdaptiveDecision decide(const millrace::AdaptiveSituation&) noexcept {
-    return {millrace::Place::pool, false, {}};
+    return {millrace::Place::pool, Measure::no, {}};
   }
   void record(const millrace::AdaptiveRun&) noexcept {}
 };
@@ -84,6 +86,7 @@ Simulated simulate(const World& world, const Trace& trace) {
   std::priority_queue<Returned, std::vector<Returned>, std::greater<>> returned;
   std::vector<nanoseconds> free_at(static_cast<std::size_t>(world.workers));
   nanoseconds now{};
+  nanoseconds last_seen{};
   std::size_t next = 0;
   for (;;) {
     if (ready.empty()) {
@@ -116,12 +119,17 @@ Simulated simulate(const World& world, const Trace& trace) {
     if (here) {
       ++seen.here;
       seen.inlined.push_back(one.job.run);
+      const bool in_doubt = now - last_seen > 20us;
+      last_seen = now;
       now += one.job.run;
-      if (decision.measure) policy.record({decision.place, one.job.run, {}, 1});
+      if (decision.measure == Measure::yes || (decision.measure == Measure::in_doubt && in_doubt)) {
+        policy.record({decision.place, one.job.run, {}, 1});
+        last_seen = now;
+      }
       ready.push_back(number);
     } else {
       one.on_pool = true;
-      one.measured = decision.measure;
+      one.measured = decision.measure == Measure::yes;
       one.since = now;
       one.out_first = ++out[one.job.kind];
       now += world.hop / 2;

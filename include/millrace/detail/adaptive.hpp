@@ -102,15 +102,16 @@ template <class State, class F>
 [[nodiscard]] auto run_here(State& state, const AdaptiveDecision& decision,
                             std::chrono::nanoseconds& ran, F& f) {
   using clock = typename State::clock;
-  if (!decision.measure) {
-    ran = decision.expected;
-    return run_now(f);
-  }
+  ran = decision.expected;
+  if (decision.measure == Measure::no) return run_now(f);
+  auto& round = loop_round<clock>::of_this_thread();
   const auto since = clock::now();
+  if (!round.in_doubt(since) && decision.measure == Measure::in_doubt) return run_now(f);
   auto result = run_now(f);
-  ran = std::chrono::duration_cast<std::chrono::nanoseconds>(clock::now() - since);
-  using round = loop_round<clock>;
-  if (ran <= round::share || round::of_this_thread().had_its_core_for(ran)) {
+  const auto end = clock::now();
+  round.seen(end);
+  ran = std::chrono::duration_cast<std::chrono::nanoseconds>(end - since);
+  if (ran <= round.share || round.had_its_core_for(ran)) {
     state.policy.record({decision.place, ran});
   }
   return result;
@@ -160,7 +161,7 @@ asio::awaitable<R> await_adaptively(Pool& pool, State& state, std::optional<F> f
     co_return std::move(result).get();
   }
   permit.reset();
-  pool_trip<State> trip(state, decision.measure);
+  pool_trip<State> trip(state, decision.measure == Measure::yes);
   if (trip.measured()) {
     const auto report = [&trip](std::chrono::nanoseconds ran) noexcept { trip.ran = ran; };
     timed_call<F, typename State::clock, std::remove_const_t<decltype(report)>> job(std::move(*f),

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <ctime>
 #include <type_traits>
+#include <utility>
 
 namespace millrace::detail {
 
@@ -25,10 +26,17 @@ class loop_round {
   // costs no more than a round's share.
   static constexpr std::chrono::nanoseconds late_at_most = std::chrono::milliseconds(10);
 
+  // A job is about to run at `now`. True: the one before it on this thread, which perhaps nobody
+  // has measured, was long, or is long past.
+  [[nodiscard]] bool in_doubt(time_point now) noexcept {
+    return now - std::exchange(last_seen_, now) > share;
+  }
+  void seen(time_point now) noexcept { last_seen_ = now; }
+
   // Whether this thread had a core for most of a time that has just passed. If not it says nothing
-  // of the job that ran meanwhile. Exact to a round's share; costs a system call.
+  // of the job that ran meanwhile. Exact to some rounds; costs a system call.
   [[nodiscard]] bool had_its_core_for(std::chrono::nanoseconds passed) const noexcept {
-    return 2 * (core_time() - core_time_at_start_) >= passed;
+    return 2 * (core_time() - core_time_before_) >= passed;
   }
 
   // What a coroutine that stands in line keeps.
@@ -73,7 +81,8 @@ class loop_round {
       late_ = true;
       late_until_ = now + std::min(2 * waited, late_at_most);
     }
-    core_time_at_start_ = core_time();
+    constexpr int seldom = 8;  // the system call takes as long as a short job
+    if (number_ % seldom == 0) core_time_before_ = core_time();
   }
 
  private:
@@ -89,8 +98,9 @@ class loop_round {
   }
 
   std::chrono::nanoseconds spent_{};
-  std::chrono::nanoseconds core_time_at_start_{};
+  std::chrono::nanoseconds core_time_before_{};
   std::uint64_t number_ = 0;
+  time_point last_seen_{};
   bool late_ = false;
   time_point late_until_{};
 };
