@@ -1,6 +1,6 @@
 // Sizes: a caller who knows how long a job takes says so. Small ones run where they are, medium
 // ones too while another thread serves the loop, large ones on the pool. A check counts who is
-// wrong.
+// wrong. For a caller who doesn't know, execute_adaptive learns it.
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <asio/use_awaitable.hpp>
@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "millrace/adaptive.hpp"
 #include "millrace/job_size.hpp"
 
 namespace {
@@ -41,18 +42,37 @@ asio::awaitable<void> compute(millrace::ComputePool<>& pool) {
   for (int i = 0; i < 10; ++i) co_await compute_large(checks, pool, small);
 }
 
+// Jobs of two kinds, told apart by their labels, each of which finds its own place.
+asio::awaitable<void> learn(millrace::ComputePool<>& pool) {
+  int on_loop[2] = {};
+  for (int i = 0; i < 2'000; ++i) {
+    const bool long_one = i % 100 == 0;
+    const auto job = [&, long_one] {
+      if (!pool.get_executor().running_in_this_thread()) ++on_loop[long_one ? 1 : 0];
+      return sum_of(squares(long_one ? 1'000'000 : 100));
+    };
+    co_await execute_adaptive(pool, {.label = long_one ? "long" : "short"}, job);
+  }
+  std::cout << "on the loop: " << on_loop[0] << " of 1980 short and " << on_loop[1]
+            << " of 20 long jobs\n";
+}
+
 }  // namespace
 
 int main() {
   millrace::ComputePool pool;
   asio::io_context context;
   millrace::set_io_threads(pool, 2);
-  asio::co_spawn(context, compute(pool), [](std::exception_ptr error) {
+  const auto rethrow = [](std::exception_ptr error) {
     if (error) std::rethrow_exception(error);
-  });
+  };
+  asio::co_spawn(context, compute(pool), rethrow);
   {
     const std::jthread another([&] { context.run(); });
     context.run();
   }
+  asio::co_spawn(context, learn(pool), rethrow);
+  context.restart();
+  context.run();
   checks.print(std::cout);
 }
