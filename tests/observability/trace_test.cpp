@@ -267,6 +267,34 @@ TEST_CASE("a ring keeps the newest events and what is overwritten is counted") {
   CHECK(trace.count_states() == std::map<std::string, int>{{"submitted finished resumed", 8}});
 }
 
+TEST_CASE("what is read of a ring while it is written is whole and without gaps") {
+  millrace::detail::trace_ring ring(8, "writer");
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    for (std::uint64_t i = 0; !stop; ++i) {
+      ring.add({static_cast<std::int64_t>(i), i, static_cast<millrace::detail::trace_step>(i % 8),
+                nullptr});
+    }
+  });
+  std::vector<millrace::detail::trace_event> events;
+  std::uint64_t seen = 0;
+  std::uint64_t wrong = 0;
+  while (seen < 20'000) {
+    std::uint64_t next = ring.read(events);
+    for (const auto& one : events) {
+      const bool whole = one.job == next && one.when == static_cast<std::int64_t>(next) &&
+                         static_cast<std::uint64_t>(one.step) == next % 8;
+      if (!whole) ++wrong;
+      ++next;
+    }
+    seen += events.size();
+    if (events.empty()) std::this_thread::yield();
+  }
+  stop = true;
+  writer.join();
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("a job of which only a part is left is shown by that part") {
   ComputePool<millrace::BasicTraceMetrics<4>> pool{{.threads = 1}};
   asio::io_context context;
