@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,6 +31,7 @@ class TraceReader {
 
  private:
   template <class... Readers>
+    requires(std::same_as<Readers, TraceReader> && ...)
   friend void write_chrome_trace(std::ostream& out, const Readers&... pools);
   template <std::size_t EventsPerThread>
   friend class BasicTraceMetrics;
@@ -51,6 +53,7 @@ class TraceReader {
 /// to the call. **Errors:** those of `out`, and `std::bad_alloc`. **Thread safety:** while jobs
 /// run; it disturbs them no more than any reading of their memory.
 template <class... Readers>
+  requires(std::same_as<Readers, TraceReader> && ...)
 void write_chrome_trace(std::ostream& out, const Readers&... pools) {
   detail::trace_writer writer(out);
   (writer.add(*pools.log_), ...);
