@@ -116,6 +116,15 @@ TEST_CASE("the kernel shows each worker's name") {
   CHECK(Workers(pool).names() == std::multiset<std::string>{"grind-0", "grind-1", "grind-2"});
 }
 
+TEST_CASE("a thread has the name that the pool gives it which it works for now") {
+  ComputePool one{{.threads = 2, .thread_name = "one"}};
+  for (int round = 0; round < 10; ++round) {
+    CHECK(Workers(one).names() == std::multiset<std::string>{"one-0", "one-1"});
+    ComputePool other{{.threads = 2, .thread_name = "other"}};
+    CHECK(Workers(other).names() == std::multiset<std::string>{"other-0", "other-1"});
+  }
+}
+
 TEST_CASE("workers that nobody places run where the process may and as urgently") {
   const Task self = this_task();
   ComputePool pool{{.threads = 2}};
@@ -230,6 +239,27 @@ TEST_CASE("workers have the nice value that was asked for and then their own") {
   ComputePool urgent{{.threads = 1, .nice = -1}};
   CHECK(Workers(urgent).tasks.front().nice == self.nice - 1);
   CHECK(this_task().nice == self.nice);
+}
+
+TEST_CASE("threads get their nice value back when they leave a pool that lives on") {
+  if (!privileged()) return;
+  const Task self = this_task();
+  ComputePool pool{{.threads = 2, .nice = some_nice(self.nice)}};
+  // They leave when they have found nothing to do for a while. If they don't, this test hangs.
+  for (const pid_t thread : Workers(pool).threads) {
+    while (task(thread).nice != self.nice) std::this_thread::yield();
+  }
+  for (const Task& one : Workers(pool).tasks) CHECK(one.nice == self.nice + some_nice(self.nice));
+}
+
+TEST_CASE("a nice value counts from the maker's own, even if that is a nice worker") {
+  if (!privileged()) return;
+  const Task self = this_task();
+  const int more = some_nice(self.nice) / 3 * 2;
+  ComputePool nice{{.threads = 1, .nice = some_nice(self.nice)}};
+  std::optional<ComputePool<>> made;
+  nice.execute_sync([&] { made.emplace(ComputeConfig{.threads = 1, .nice = more}); });
+  CHECK(Workers(*made).tasks.front().nice == self.nice + more);
 }
 
 TEST_CASE("a thread that a nice worker has created is its own in another pool") {

@@ -310,3 +310,29 @@ TEST_CASE("a context may go before its attachment and its pool") {
     CHECK(&millrace::current_pool(each.get_executor()) == &pool);
   }
 }
+
+TEST_CASE("a pool that goes is no context's pool any more") {
+  asio::io_context first;
+  asio::io_context second;
+  auto pool = std::make_optional<ComputePool<>>(millrace::ComputeConfig{.threads = 1});
+  const Attachment to_first = attach(first, *pool);
+  const Attachment to_second = attach(second, *pool);
+  CHECK(&millrace::current_pool(first.get_executor()) == &*pool);
+  pool.reset();
+  for (asio::io_context* const each : {&first, &second}) {
+    CHECK_THROWS_AS(millrace::current_pool(each->get_executor()), std::system_error);
+  }
+}
+
+TEST_CASE("install without a pool runs at once inside the pool") {
+  ComputePool pool{{.threads = 1}};
+  const Attachment attached = attach(pool, pool);
+  bool at_once = false;
+  pool.execute_sync([&] {
+    bool ran = false;
+    millrace::install([&] { ran = true; },
+                      asio::bind_executor(pool.get_executor(), [](std::exception_ptr) {}));
+    at_once = ran;
+  });
+  CHECK(at_once);
+}

@@ -586,6 +586,16 @@ TEST_CASE("a handle that goes cancels its job and waits for nothing") {
   CHECK_FALSE(ran);
 }
 
+TEST_CASE("a handle that is moved to itself keeps its job") {
+  BusyPool busy;
+  auto handle = millrace::spawn(busy.pool, [] { return 16; });
+  auto& same = handle;
+  handle = std::move(same);
+  CHECK(handle.valid());
+  busy.free_workers();
+  CHECK(handle.async_wait(asio::use_future).get() == 16);
+}
+
 TEST_CASE("a handle that goes while it is awaited cancels nothing") {
   BusyPool busy;
   Waiter waiter;
@@ -631,6 +641,36 @@ TEST_CASE("handles that go race with their jobs and nothing is lost") {
   CHECK(metrics.completed == ran);
   CHECK(metrics.completed + metrics.cancelled == rounds);
   CHECK(gone == rounds);
+}
+
+TEST_CASE(
+    "a worker doesn't begin a spawned job that is too late even if the timer is behind [P17]") {
+  std::latch timer_is_busy(1);
+  std::latch timer_may_go_on(1);
+  std::atomic<bool> begun = false;
+  std::atomic<bool> ran = false;
+  ComputePool pool{{.threads = 2}};
+  // Where it doesn't begin within its time there is another try.
+  for (int i = 0; !begun; ++i) {
+    auto handle = millrace::spawn(
+        pool, {.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(20 << i)},
+        [&](const std::stop_token& stop) {
+          begun = true;
+          const std::stop_callback on_the_timers_thread(stop, [&] {
+            timer_is_busy.count_down();
+            timer_may_go_on.wait();
+          });
+          timer_is_busy.wait();
+        });
+    while (!begun && !handle.ready()) std::this_thread::yield();
+    handle.detach();
+  }
+  timer_is_busy.wait();
+  auto late = millrace::spawn(pool, {.deadline = std::chrono::steady_clock::time_point()},
+                              [&] { ran = true; });
+  CHECK(code_of_wait(late) == errc::deadline_exceeded);
+  CHECK_FALSE(ran);
+  timer_may_go_on.count_down();
 }
 
 // --- Pools and contexts that go ---

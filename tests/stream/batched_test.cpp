@@ -79,6 +79,38 @@ TEST_CASE("batched: by time, when no more comes") {
   CHECK(stream.count == 2);
 }
 
+TEST_CASE("batched: waits for more until the time is over") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  test::Channel items(stream.context);
+  Batches log;
+  stream.start(pool, batched(items, 2, an_hour), unchanged, into(log), {});
+  items.async_send(std::error_code(), 0, [](std::error_code) {});
+  CHECK_FALSE(stream.ever([&] { return !log.empty(); }));
+  items.async_send(std::error_code(), 1, [](std::error_code) {});
+  stream.until([&] { return !log.empty(); });
+  CHECK(log == Batches{{0, 1}});
+  items.close();
+  stream.to_the_end();
+  CHECK(stream.count == 1);
+}
+
+TEST_CASE("batched: a source that has ended is asked no more") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  Batches log;
+  int calls = 0;
+  const test::Source source = [&]() -> asio::awaitable<std::optional<int>> {
+    ++calls;
+    if (calls == 2) co_return std::nullopt;
+    co_return calls;
+  };
+  stream.start(pool, batched(source, 3, an_hour), unchanged, into(log), {});
+  stream.to_the_end();
+  CHECK(log == Batches{{1}});
+  CHECK(calls == 2);
+}
+
 TEST_CASE("batched: time takes nothing away from a channel") {
   ComputePool pool{{.threads = 1}};
   Streaming stream;
@@ -184,6 +216,40 @@ TEST_CASE("batched: an error of the source comes without waiting for the time") 
   stream.start(pool, batched(source, 8, an_hour), unchanged, into(log), {});
   stream.to_the_end();
   CHECK(stream.failure() == "source");
+  CHECK(log.empty());
+}
+
+TEST_CASE("batched: an error of the source that comes when the time is over is told") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  test::Signal go_on(stream.context, 1);
+  Batches log;
+  int taken = 0;
+  const test::Source source = [&]() -> asio::awaitable<std::optional<int>> {
+    if (taken == 0) co_return taken++;
+    co_await go_on.async_receive(
+        asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
+    throw std::runtime_error("source");
+  };
+  stream.start(pool, batched(source, 3, 0ns), unchanged, into(log), {});
+  CHECK_FALSE(stream.ever([&] { return stream.completions != 0; }));
+  test::give(go_on);
+  stream.to_the_end();
+  CHECK(stream.failure() == "source");
+  CHECK(log.empty());
+}
+
+TEST_CASE("batched: a channel that somebody else cancels is an error") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  test::Channel items(stream.context);
+  Batches log;
+  stream.start(pool, batched(items, 3, an_hour), unchanged, into(log), {});
+  items.async_send(std::error_code(), 0, [](std::error_code) {});
+  CHECK_FALSE(stream.ever([&] { return stream.completions != 0; }));
+  items.cancel();
+  stream.to_the_end();
+  CHECK(stream.failure() == "aborted");
   CHECK(log.empty());
 }
 

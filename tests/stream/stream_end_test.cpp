@@ -251,14 +251,16 @@ TEST_CASE("stream: cancelled while the sink waits") {
   Streaming stream;
   test::Signal never(stream.context);
   bool sinking = false;
+  const int items = GENERATE(1, 100);  // the source has ended by then, or not
   int taken = 0;
   const test::Sink sink = [&](int) -> asio::awaitable<void> {
     sinking = true;
     co_await never.async_receive(asio::use_awaitable);
   };
-  stream.start(pool, test::numbers(100, taken), test::Work(test::unchanged), sink,
+  stream.start(pool, test::numbers(items, taken), test::Work(test::unchanged), sink,
                {.in_flight = 3});
   stream.until([&] { return sinking; });
+  CHECK_FALSE(stream.ever([&] { return stream.completions != 0; }));
   stream.cancel.emit(asio::cancellation_type::terminal);
   stream.to_the_end();
   CHECK(stream.failure() == "aborted");
@@ -340,6 +342,32 @@ TEST_CASE("stream: its parts are destroyed before its completion can be seen") {
   context.run();
   CHECK(completions == 1);
   CHECK(kept == kept_here);
+}
+
+TEST_CASE("stream: its parts are gone and its slot is cleared before its completion can be seen") {
+  ComputePool pool{{.threads = 1}};
+  asio::cancellation_signal cancel;
+  asio::io_context context;
+  auto alive = std::make_shared<int>();
+  const std::weak_ptr<int> still = alive;
+  int completions = 0;
+  bool parts_gone = false;
+  bool slot_cleared = false;
+  millrace::stream(
+      pool, [alive]() -> asio::awaitable<std::optional<int>> { co_return std::nullopt; },
+      [alive](int value) { return value; }, [alive](int) {}, {},
+      asio::bind_cancellation_slot(
+          cancel.slot(), asio::bind_executor(context, [&](std::exception_ptr, std::size_t) {
+            ++completions;
+            parts_gone = still.expired();
+            slot_cleared = !cancel.slot().has_handler();
+          })));
+  alive.reset();
+  CHECK(cancel.slot().has_handler());
+  context.run();
+  CHECK(completions == 1);
+  CHECK(parts_gone);
+  CHECK(slot_cleared);
 }
 
 TEST_CASE("stream: a context that goes destroys it wherever it is") {
