@@ -206,6 +206,49 @@ TEST_CASE("stream: jobs whose exception may be the one that counts are not asked
   CHECK(log.empty());
 }
 
+TEST_CASE("stream: an item that a source gives after an error is not computed") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  test::Signal go_on(stream.context, 1);
+  std::atomic<bool> computed = false;
+  std::vector<int> log;
+  int taken = 0;
+  const test::Source source = [&]() -> asio::awaitable<std::optional<int>> {
+    if (taken == 1) {
+      co_await go_on.async_receive(
+          asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
+    }
+    co_return taken++;
+  };
+  const test::Work work = [&](int value) -> int {
+    if (value == 0) throw std::runtime_error("job");
+    computed = true;
+    return value;
+  };
+  stream.start(pool, source, work, test::into(log), {.in_flight = 2});
+  stream.until([&] { return pool.metrics().failed == 1; });
+  CHECK_FALSE(stream.ever([&] { return stream.completions != 0; }));
+  test::give(go_on);
+  stream.to_the_end();
+  CHECK(stream.failure() == "job");
+  CHECK_FALSE(computed);
+  CHECK(taken == 2);
+}
+
+TEST_CASE("stream: the job's options are those of every item") {
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  std::vector<int> log;
+  int taken = 0;
+  stream.start(pool, test::numbers(3, taken), test::Work(test::unchanged), test::into(log),
+               {.job = {.label = "items"}});
+  stream.to_the_end();
+  const auto metrics = pool.metrics();
+  REQUIRE(metrics.by_label.size() == 1);
+  CHECK(metrics.by_label.front().label == "items");
+  CHECK(metrics.by_label.front().completed == 3);
+}
+
 TEST_CASE("stream: cancelled while the source waits") {
   ComputePool pool{{.threads = 1}};
   Streaming stream;
