@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
     service::Service(options).run();
     return 0;
   } catch (const std::invalid_argument& error) {
-    std::cerr << "compute-service: " << error.what() << "\n\n" << service::usage();
+    std::cerr << "compute-service: " << error.what() << '\n';
     return 2;
   } catch (const std::exception& error) {
     std::cerr << "compute-service: " << error.what() << '\n';

@@ -101,10 +101,10 @@ class Server::Http {
                                         .max_field_value_size(8192)
                                         .max_body_size(options_.max_body * read_beyond))
           .connection_state_listener(std::make_shared<Listener>(*this))
-          .acceptor_options_setter([](restinio::acceptor_options_t& acceptor) {
+          .acceptor_options_setter([shared = options_.io_threads > 1](auto& acceptor) {
             using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
             acceptor.set_option(asio::socket_base::reuse_address(true));
-            acceptor.set_option(reuse_port(true));
+            acceptor.set_option(reuse_port(shared));
           })
           .socket_options_setter([](restinio::socket_options_t& socket) {
             socket.set_option(asio::ip::tcp::no_delay(true));
