@@ -1,5 +1,6 @@
 #include "ledger.hpp"
 
+#include <map>
 #include <string>
 
 namespace service {
@@ -12,22 +13,16 @@ std::string name(Route route) {
   return std::string(info(route).path);
 }
 
-// Of all metrics of a family, by a label's value if there is one of that name.
-std::uint64_t sum(const prometheus::Family<prometheus::Counter>& family,
-                  const std::string& label = {}, nlohmann::json* by = nullptr) {
-  std::uint64_t all = 0;
+// Calls f(labels, count) for each counter of the family.
+template <class F>
+void each(const prometheus::Family<prometheus::Counter>& family, F&& f) {
   for (const auto& metrics : family.Collect()) {
     for (const auto& metric : metrics.metric) {
-      const auto count = static_cast<std::uint64_t>(metric.counter.value);
-      all += count;
-      for (const auto& [key, value] : metric.label) {
-        if (by != nullptr && key == label) {
-          (*by)[value] = by->value(value, std::uint64_t{0}) + count;
-        }
-      }
+      std::map<std::string, std::string> labels;
+      for (const auto& label : metric.label) labels[label.name] = label.value;
+      f(labels, static_cast<std::uint64_t>(metric.counter.value));
     }
   }
-  return all;
 }
 
 }  // namespace
@@ -73,15 +68,33 @@ void Ledger::gone(Route route) {
   of(route).gone->Increment();
 }
 
-nlohmann::json Ledger::totals() const {
-  auto by_status = nlohmann::json::object();
+template <class Counts>
+nlohmann::json Ledger::totals_if(Counts counts) const {
+  std::uint64_t accepted = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t gone = 0;
+  std::map<std::string, std::uint64_t> by_status;
   // In this order, so that what is answered meanwhile isn't more than what was accepted.
-  const auto gone = sum(gone_);
-  const auto answered = sum(answered_, "status", &by_status);
-  return {{"accepted", sum(accepted_)},
-          {"answered", answered},
-          {"gone", gone},
-          {"by_status", std::move(by_status)}};
+  each(gone_, [&](const auto& labels, auto count) {
+    if (counts(find_route(labels.at("route")))) gone += count;
+  });
+  each(answered_, [&](const auto& labels, auto count) {
+    if (!counts(find_route(labels.at("route")))) return;
+    answered += count;
+    by_status[labels.at("status")] += count;
+  });
+  each(accepted_, [&](const auto& labels, auto count) {
+    if (counts(find_route(labels.at("route")))) accepted += count;
+  });
+  return {{"accepted", accepted}, {"answered", answered}, {"gone", gone}, {"by_status", by_status}};
+}
+
+nlohmann::json Ledger::totals() const {
+  return totals_if([](Route) { return true; });
+}
+
+nlohmann::json Ledger::computing_totals() const {
+  return totals_if([](Route route) { return info(route).computes; });
 }
 
 }  // namespace service

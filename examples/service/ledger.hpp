@@ -27,8 +27,10 @@ class Ledger {
   void answered(Route route, int status, std::chrono::steady_clock::duration took);
   void gone(Route route);
 
-  /// `{"accepted": N, "answered": N, "gone": N, "by_status": {"200": N, ...}}`
+  /// `{"accepted": N, "answered": N, "gone": N, "by_status": {"200": N, ...}}`, of all routes or of
+  /// those that compute.
   [[nodiscard]] nlohmann::json totals() const;
+  [[nodiscard]] nlohmann::json computing_totals() const;
 
   [[nodiscard]] const prometheus::Registry& registry() const { return registry_; }
 
@@ -39,6 +41,8 @@ class Ledger {
     prometheus::Histogram* took;
   };
   [[nodiscard]] const OfRoute& of(Route route) const;
+  template <class Counts>
+  [[nodiscard]] nlohmann::json totals_if(Counts counts) const;
 
   prometheus::Registry registry_;
   prometheus::Family<prometheus::Counter>& accepted_;

@@ -157,7 +157,7 @@ Reply Router::metrics() const {
 
 Reply Router::live() const {
   auto body = live_->json();
-  body["totals"] = ledger_->totals();
+  body["totals"] = ledger_->computing_totals();
   body["inline"] = options_->compute_inline;
   Reply reply{200, "application/json", body.dump(), {}};
   reply.headers.emplace_back("Cache-Control", "no-store");

@@ -178,10 +178,10 @@ class ServiceTest(unittest.TestCase):
         self.assertEqual(totals["answered"], sum(totals["by_status"].values()))
         return totals
 
-    def hold(self, service):
+    def hold(self, service, cost=LONG):
         """A connection whose requests keep the one worker busy for seconds."""
         connection = service.socket()
         self.addCleanup(connection.close)
-        connection.sendall(post_hash(LONG) * PIPELINED)
+        connection.sendall(post_hash(cost) * PIPELINED)
         until(lambda: service.live()["busy"] == 1, "the worker's being busy")
         return connection
