@@ -64,7 +64,9 @@ class Service {
     first_.run();
     for (auto& loop : loops_) loop->context().stop();
     threads.clear();
-    lambda::log_info("stopped", ledger_.totals());
+    auto totals = ledger_.totals();
+    totals["computing"] = ledger_.computing_totals();
+    lambda::log_info("stopped", totals);
   }
 
  private:

@@ -1,0 +1,1 @@
+"""What tools/service-load is made of."""
