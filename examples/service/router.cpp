@@ -100,7 +100,11 @@ Reply reply_to(const std::exception_ptr& error, steady_clock::time_point deadlin
 }  // namespace
 
 Router::Router(const Options& options, millrace::ComputePool<>& pool, Ledger& ledger, Live& live)
-    : options_(&options), pool_(&pool), ledger_(&ledger), live_(&live) {}
+    : options_(&options),
+      pool_(&pool),
+      pool_metrics_(pool, "compute"),
+      ledger_(&ledger),
+      live_(&live) {}
 
 asio::awaitable<Reply> Router::answer(Route route, Request request) {
   const RouteInfo& about = info(route);
@@ -149,9 +153,11 @@ asio::awaitable<Reply> Router::compute(Route route, const Request& request) {
 }
 
 Reply Router::metrics() const {
+  auto families = ledger_->registry().Collect();
+  for (auto& family : pool_metrics_.Collect()) families.push_back(std::move(family));
   return {200,
           "text/plain; version=0.0.4; charset=utf-8",
-          prometheus::TextSerializer().Serialize(ledger_->registry().Collect()),
+          prometheus::TextSerializer().Serialize(families),
           {}};
 }
 

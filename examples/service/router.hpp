@@ -3,6 +3,7 @@
 
 #include <asio/awaitable.hpp>
 #include <millrace/compute_pool.hpp>
+#include <millrace/prometheus.hpp>
 
 #include "ledger.hpp"
 #include "live.hpp"
@@ -31,6 +32,7 @@ class Router {
 
   const Options* options_;
   millrace::ComputePool<>* pool_;
+  millrace::PoolCollectable pool_metrics_;
   Ledger* ledger_;
   Live* live_;
 };

@@ -219,6 +219,9 @@ class Requests(ServiceTest):
         self.assertEqual(metrics['service_responses_total{route="other",status="404"}'], 1)
         self.assertEqual(metrics['service_request_duration_seconds_count{route="/hash"}'], 3)
         self.assertEqual(metrics['service_clients_gone_total{route="/hash"}'], 0)
+        self.assertEqual(metrics['millrace_pool_workers{pool="compute"}'], 2)
+        self.assertEqual(metrics['millrace_labelled_jobs_completed_total{pool="compute",label="/hash"}'], 3)
+        self.assertEqual(metrics['millrace_jobs_failed_total{pool="compute"}'], 1)
 
 
 if __name__ == "__main__":

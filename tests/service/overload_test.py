@@ -19,12 +19,14 @@ class Overload(ServiceTest):
             # All at once: they are read together, long before the first has been computed.
             connection.sendall(post_hash(12) * PIPELINED)
             answers = read_answers(connection, PIPELINED)
+        rejected = service.metrics()['millrace_jobs_rejected_total{pool="compute"}']
         statuses = [answer.status for answer in answers]
         self.assertIn(statuses.count(200), (1, 2))
         self.assertEqual(statuses.count(503), PIPELINED - statuses.count(200))
         for answer in answers:
             self.assertEqual(answer.headers["Retry-After"], "1" if answer.status == 503 else None)
             self.assertEqual(answer.status == 503 and answer.error(), answer.status == 503 and "the queue is full")
+        self.assertEqual(rejected, statuses.count(503))
         totals = self.end(service)
         self.assertEqual(totals["by_status"]["503"], statuses.count(503))
 
@@ -51,8 +53,10 @@ class Overload(ServiceTest):
         answer = service.hash(14, {"X-Request-Timeout-Ms": "1"})
         self.assertEqual(answer.status, 504)
         self.assertIn("time was over", answer.error())
-        # It hasn't waited for the worker, which is busy still.
-        self.assertEqual(service.live()["busy"], 1)
+        # It has never begun: neither the worker nor those before it were waited for.
+        metrics = service.metrics()
+        self.assertEqual(metrics['millrace_jobs_expired_total{pool="compute"}'], 1)
+        self.assertLess(metrics['millrace_jobs_started_total{pool="compute"}'], PIPELINED)
         held.close()
         self.end(service)
 
@@ -74,7 +78,9 @@ class Overload(ServiceTest):
         waiting.close()
         gone = 'service_clients_gone_total{route="/hash"}'
         until(lambda: service.metrics()[gone] == 3, "the clients' being gone")
-        self.assertEqual(service.live()["busy"], 1)  # still the first ones: no worker was waited for
+        metrics = service.metrics()  # nothing of them has begun, and nobody waited for the worker
+        self.assertEqual(metrics['millrace_jobs_cancelled_total{pool="compute"}'], 3)
+        self.assertLess(metrics['millrace_jobs_started_total{pool="compute"}'], PIPELINED)
         held.close()  # with one job that runs
         answered = 'service_responses_total{route="/hash",status="200"}'
         until(lambda: (metrics := service.metrics())[gone] + metrics.get(answered, 0) == PIPELINED + 3,
