@@ -43,7 +43,8 @@ std::string_view reason(int status) {
   return reasons.at(status);
 }
 
-// An acceptor that has met the limit of open files never accepts again, so it is kept away from it.
+// RESTinio's acceptor never accepts again once it has met the limit of open files, so it is kept
+// away from it. (Its own limit of connections looks at them after the server is gone.)
 std::size_t most_connections(int io_threads) {
   constexpr rlim_t for_others = 64;
   constexpr std::size_t most = 10'000;
@@ -93,7 +94,6 @@ class Server::Http {
           .write_http_response_timelimit(60s)
           .handle_request_timeout(1h)  // a job's time is the client's business
           .max_pipelined_requests(most_pipelined)
-          .max_parallel_connections(most_connections(options_.io_threads))
           .incoming_http_msg_limits(restinio::incoming_http_msg_limits_t{}
                                         .max_url_size(4096)
                                         .max_field_count(100)
@@ -101,6 +101,7 @@ class Server::Http {
                                         .max_field_value_size(8192)
                                         .max_body_size(options_.max_body * read_beyond))
           .connection_state_listener(std::make_shared<Listener>(*this))
+          .ip_blocker(std::make_shared<Door>(*this))
           .acceptor_options_setter([shared = options_.io_threads > 1](auto& acceptor) {
             using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
             acceptor.set_option(asio::socket_base::reuse_address(true));
@@ -135,8 +136,11 @@ class Server::Http {
 
     void state_changed(const restinio::connection_state::notice_t& notice) noexcept {
       namespace state = restinio::connection_state;
-      if (restinio::holds_alternative<state::closed_t>(notice.cause())) {
-        http_.client_gone(notice.connection_id());
+      const auto id = notice.connection_id();
+      if (restinio::holds_alternative<state::accepted_t>(notice.cause())) {
+        http_.connections_.try_emplace(id);
+      } else if (restinio::holds_alternative<state::closed_t>(notice.cause())) {
+        http_.client_gone(id);
       }
     }
 
@@ -144,11 +148,26 @@ class Server::Http {
     Http& http_;
   };
 
+  class Door {
+   public:
+    explicit Door(Http& http) : http_(http), most_(most_connections(http.options_.io_threads)) {}
+
+    restinio::ip_blocker::inspection_result_t inspect(
+        const restinio::ip_blocker::incoming_info_t&) noexcept {
+      return http_.connections_.size() < most_ ? restinio::ip_blocker::allow()
+                                               : restinio::ip_blocker::deny();
+    }
+
+   private:
+    Http& http_;
+    std::size_t most_;
+  };
+
   struct Traits : restinio::traits_t<restinio::asio_timer_manager_t, restinio::null_logger_t,
                                      restinio::details::autodetect_request_handler_type,
                                      restinio::noop_strand_t> {
     using connection_state_listener_t = Listener;
-    static constexpr bool use_connection_count_limiter = true;
+    using ip_blocker_t = Door;
   };
 
   struct Connection {

@@ -47,6 +47,30 @@ class Overload(ServiceTest):
             self.assertEqual([answer.status for answer in read_answers(connection, PIPELINED)], [200] * PIPELINED)
         self.end(service)
 
+    def test_more_connections_than_files_do_no_harm(self):
+        limit = 64  # what the service leaves of its files
+        service = self.start(files=limit + 64)
+        connections = [service.socket() for _ in range(limit + 40)]
+        for connection in connections:
+            self.addCleanup(connection.close)
+        health = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+        for connection in connections[:limit]:
+            connection.sendall(health)
+            self.assertEqual(read_answers(connection, 1)[0].status, 200)
+        for connection in connections[limit:]:
+            self.assertEqual(connection.recv(1), b"")
+        for connection in connections:
+            connection.close()
+
+        def answered():
+            try:
+                return service.ask("GET", "/healthz").status == 200
+            except OSError:  # until it has noticed that they are gone
+                return False
+
+        until(answered, "room for more connections")
+        self.end(service)
+
     def test_a_deadline_passes_in_the_queue(self):
         service = self.start("--threads", 1)
         held = self.hold(service)

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -50,7 +51,8 @@ class Answer:
 
 
 class Service:
-    def __init__(self, *flags, **environment):
+    def __init__(self, *flags, files=None, **environment):
+        self.files = files
         self.folder = tempfile.TemporaryDirectory(prefix="millrace-service-")
         self.log_file = open(os.path.join(self.folder.name, "log"), "w+", encoding="utf-8")
         self.parent = os.getpid()
@@ -72,6 +74,8 @@ class Service:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != self.parent:
             os._exit(1)
+        if self.files is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
 
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
@@ -104,8 +108,9 @@ class Service:
         return values
 
     def log(self):
+        """Its lines; one that a sanitizer or the C library has written is a message alone."""
         self.log_file.seek(0)
-        return [json.loads(line) for line in self.log_file.read().splitlines()]
+        return [json.loads(line) if line.startswith("{") else {"message": line} for line in self.log_file.read().splitlines()]
 
     def logged(self, message):
         return next((line for line in self.log() if line["message"] == message), None)
@@ -164,15 +169,16 @@ class KeepOpen:
 
 
 class ServiceTest(unittest.TestCase):
-    def start(self, *flags, **environment):
-        service = Service(*flags, **environment)
+    def start(self, *flags, files=None, **environment):
+        service = Service(*flags, files=files, **environment)
         self.addCleanup(service.kill)
         return service
 
     def end(self, service):
         """Stops it; nothing that it accepted may be left without an answer. Its last line in the log."""
         service.signal()
-        self.assertEqual(service.wait(), 0, service.log())
+        status = service.wait()
+        self.assertEqual(status, 0, "\n".join(line["message"] for line in service.log()))
         totals = service.logged("stopped")
         self.assertEqual(totals["accepted"], totals["answered"] + totals["gone"])
         self.assertEqual(totals["answered"], sum(totals["by_status"].values()))
