@@ -223,7 +223,8 @@ class Server::Http {
     response.append_header_date_field();
     response.append_header("Content-Type", std::move(reply.content_type));
     for (auto& [name, value] : reply.headers) response.append_header(name, std::move(value));
-    response.set_body(std::move(reply.body));
+    // What answers HEAD has no body, or the client takes it for the next response.
+    if (flight->method != "HEAD") response.set_body(std::move(reply.body));
     response.done([this, flight, status = reply.status](const asio::error_code& error) {
       landed(*flight, status, !error);
     });

@@ -198,6 +198,18 @@ class Requests(ServiceTest):
             self.assertEqual(read_answer(connection).headers["Connection"], "close")
             self.assertEqual(connection.recv(1), b"")
 
+    def test_head_has_no_body(self):
+        with self.service.socket() as connection:
+            connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: h\r\n\r\nGET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+            text = b""
+            while not text.endswith(b"\r\n\r\nok\n"):
+                part = connection.recv(4096)
+                self.assertTrue(part)
+                text += part
+        first, second, body = text.split(b"\r\n\r\n")
+        self.assertTrue(first.startswith(b"HTTP/1.1 405 ") and second.startswith(b"HTTP/1.1 200 "), text)
+        self.assertEqual(body, b"ok\n")
+
     def test_pipelined_requests_are_answered_in_order(self):
         health = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
         with self.service.socket() as connection:
