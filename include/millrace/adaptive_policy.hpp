@@ -26,8 +26,8 @@ struct AdaptiveSituation {
 /// Whether a job is to be measured and recorded.
 enum class Measure {
   no,
-  in_doubt,  ///< if it may be long, or the one before it was, see `execute_adaptive`; on the pool
-             ///< no
+  in_doubt,  ///< if it is 20 us and more since the job before it on this thread began, or ended if
+             ///< that was measured: that one may have been long. Not on the pool.
   yes,
 };
 
@@ -51,8 +51,7 @@ struct AdaptiveRun {
 /// Decides for one kind of jobs. `execute_adaptive` calls `decide` before each, and `record` after
 /// those that it is to measure, on any number of threads at a time.
 ///
-/// It stays for as long as the process, so it needs no destructor; and is made before anything
-/// runs.
+/// It stays for as long as the process: made before anything runs, and never destroyed.
 template <class P>
 concept AdaptivePolicy =
     std::is_trivially_destructible_v<P> &&
@@ -70,9 +69,7 @@ concept AdaptivePolicy =
 /// less than nine tenths of that, and gone back to when it is no longer less.
 ///
 /// **Limits**, which come before costs. On the I/O thread never runs a job
-/// - that is expected to take more than `hard_limit`, be it on average or by the longest of the
-/// last
-///   dozen or two;
+/// - that is expected to take more than `hard_limit`, on average or by the longest of late;
 /// - of more than `brief` without a permit, so never with one I/O thread;
 /// - of any length, with one I/O thread whose loop is late; with several, of more than `brief`;
 /// - of a kind with less than 8 jobs so far;
@@ -84,9 +81,9 @@ concept AdaptivePolicy =
 /// a row are sent there now and then, for about a hundredth of the time, and when jobs have become
 /// twice as long.
 ///
-/// **Measures:** each job, with four reads of the clock on the pool and two on the I/O thread; one
-/// in eight of those that take less than 2 us, and the others of them that follow a job of unknown
-/// length on the I/O thread, which one read of the clock tells; below 250 ns not even that.
+/// **Measures:** each job, with four reads of the clock on the pool and two on the I/O thread. Of
+/// those that take less than 2 us one in eight, and on the I/O thread others in doubt, to tell
+/// which takes one read of the clock; below 250 ns not those.
 /// **Thread safety:** all members. Threads that record at the same time may lose a record.
 class AdaptiveLearner {
  public:

@@ -359,7 +359,7 @@ TEST_CASE("jobs that become a little longer leave the loop [P46]") {
 
 TEST_CASE("of a kind with two lengths the long ones are kept out [P46]") {
   const World world{.coroutines = 8};
-  for (const std::size_t one_in : {3, 10, 100, 1'000}) {
+  for (const auto one_in : std::initializer_list<std::size_t>{3, 10, 100, 1'000}) {
     Trace trace;
     while (trace.size() < 400'000) {
       add_jobs(trace, one_in - 1, 500ns);

@@ -125,6 +125,19 @@ TEST_CASE("jobs are counted by call site and size [P45]") {
   CHECK(report.sites[2].misclassified() == 0);
 }
 
+TEST_CASE("two sizes at one site are told apart in a table that is full") {
+  Check check({}, 2);
+  const auto here = std::source_location::current();
+  check.record(JobSize::small, here, 1us);
+  check.record(JobSize::large, here, 2ms);
+  check.record(JobSize::small, here, 1us);
+  const auto report = check.snapshot();
+  CHECK(report.unlisted == 0);
+  REQUIRE(report.sites.size() == 2);
+  CHECK(report.sites[0].jobs + report.sites[1].jobs == 3);
+  CHECK(report.sites[0].size != report.sites[1].size);
+}
+
 TEST_CASE("sites beyond the bound are counted together") {
   Check check({}, 1);
   const auto first = std::source_location::current();
