@@ -2,11 +2,13 @@
 #include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
 #include <atomic>
+#include <functional>
 #include <future>
 #include <latch>
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -287,6 +289,31 @@ TEST_CASE("stream: cancelled with jobs that run and jobs that don't") {
   CHECK(taken == 3);
   CHECK(log.empty());
   CHECK(pool.metrics().cancelled == 2);
+}
+
+TEST_CASE("stream: cancelled it calls off what hasn't begun before it stops what runs") {
+  std::atomic<int> begun = 0;
+  std::optional<std::stop_callback<std::function<void()>>> told;
+  ComputePool pool{{.threads = 1}};
+  Streaming stream;
+  std::vector<int> log;
+  int taken = 0;
+  const test::StoppableWork work = [&](int value, const std::stop_token& stop) {
+    if (++begun == 1) {
+      // Inside the call that tells the job to stop: time for its worker to begin another one.
+      told.emplace(stop, [&] {
+        for (int i = 0; i < 20'000 && begun == 1; ++i) std::this_thread::yield();
+      });
+    }
+    while (!stop.stop_requested()) std::this_thread::yield();
+    return value;
+  };
+  stream.start(pool, test::numbers(3, taken), work, test::into(log), {.in_flight = 3});
+  stream.until([&] { return begun == 1 && taken == 3; });
+  stream.cancel.emit(asio::cancellation_type::terminal);
+  stream.to_the_end();
+  CHECK(stream.failure() == "aborted");
+  CHECK(begun == 1);
 }
 
 TEST_CASE("stream: cancelled while the sink waits") {
