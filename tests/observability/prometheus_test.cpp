@@ -13,7 +13,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <exception>
-#include <latch>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +25,7 @@
 
 #include "millrace/compute_pool.hpp"
 #include "support/catch.hpp"
+#include "support/one_busy.hpp"
 
 using millrace::ComputePool;
 
@@ -212,15 +212,7 @@ TEST_CASE("the page of a pool says what its snapshot says after every kind of en
     context.run();
   }
   {
-    std::latch running(1);
-    std::latch release(1);
-    auto busy = pool.execute(
-        [&] {
-          running.count_down();
-          release.wait();
-        },
-        asio::use_future);
-    running.wait();
+    const test::OneBusy busy(pool);
     pool.execute(
         {.label = awkward}, [] {},
         asio::bind_executor(context, asio::bind_cancellation_slot(signal.slot(), ignore)));
@@ -238,8 +230,6 @@ TEST_CASE("the page of a pool says what its snapshot says after every kind of en
     CHECK(now.active == 1);
     CHECK(now.rejected == 4);
     check_page(page_of(jobs), "we\"b", now);
-    release.count_down();
-    busy.get();
   }
   pool.execute_sync({.label = "slow"}, [] {
     const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);

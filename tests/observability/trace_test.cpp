@@ -11,7 +11,6 @@
 #include <cmath>
 #include <cstdint>
 #include <exception>
-#include <latch>
 #include <locale>
 #include <map>
 #include <memory>
@@ -26,6 +25,7 @@
 
 #include "millrace/compute_pool.hpp"
 #include "support/catch.hpp"
+#include "support/one_busy.hpp"
 #include "support/run.hpp"
 
 using millrace::ComputePool;
@@ -193,16 +193,8 @@ TEST_CASE("a trace tells why a job never ran and what runs at the moment") {
       {.threads = 1, .max_pending = 2, .overflow = millrace::Overflow::reject}};
   asio::cancellation_signal signal;
   asio::io_context context;
-  std::latch running(1);
-  std::latch release(1);
-  auto busy = pool.execute(
-      {.label = "busy"},
-      [&] {
-        running.count_down();
-        release.wait();
-      },
-      asio::use_future);
-  running.wait();
+  auto busy = std::make_unique<test::OneBusy<ComputePool<TraceMetrics>>>(
+      pool, millrace::JobOptions{.label = "busy"});
   pool.execute(
       {.label = "a"}, [] {},
       asio::bind_executor(context, asio::bind_cancellation_slot(signal.slot(), ignore)));
@@ -219,8 +211,7 @@ TEST_CASE("a trace tells why a job never ran and what runs at the moment") {
                                                          {"submitted expired", 1},
                                                          {"submitted rejected", 1},
                                                          {"submitted", 2}});
-  release.count_down();
-  busy.get();
+  busy.reset();
   context.run();
   const Trace then = trace_of(pool);
   then.check();
