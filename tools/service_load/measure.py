@@ -130,6 +130,25 @@ class Memory(threading.Thread):
         return self.samples
 
 
+class Others:
+    """CPUs that neither the service nor this tool and what it starts took: of how much worth the figures are."""
+
+    def __init__(self, service):
+        self.service = service
+        self.began = time.monotonic()
+        self.at_first = self._seconds()
+
+    def _seconds(self):
+        ticks = os.sysconf("SC_CLK_TCK")
+        fields = [int(field) for field in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+        idle, waiting = fields[3:5]
+        service = pathlib.Path(f"/proc/{self.service.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (sum(fields[:8]) - idle - waiting - int(service[11]) - int(service[12])) / ticks - sum(os.times()[:4])
+
+    def cpus(self):
+        return max(0.0, (self._seconds() - self.at_first) / (time.monotonic() - self.began))
+
+
 def percentile(values, percent):
     """The nearest rank."""
     ranked = sorted(values)
@@ -178,7 +197,10 @@ def capacity(program, flags, seconds, files):
 def overload(program, flags, options, connections, files):
     """Quiet first, then loaded: one row of the table."""
     with Service(program, flags) as service:
+        others = Others(service)
         idle = probe_for(service, options.rate, options.seconds)
+        idle_others = others.cpus()
+        others = Others(service)
         memory = Memory(service)
         memory.start()
         probe = Probe(service.port, options.rate)
@@ -186,5 +208,7 @@ def overload(program, flags, options, connections, files):
         wrk = run_wrk(service.port, connections, options.seconds, options.delay_ms, files)
         loaded = probe.end()
         samples = memory.end()
+        loaded_others = others.cpus()
     return {"idle_ms": idle, "loaded_ms": loaded, "wrk": wrk, "memory": samples, "growth_mib": growth(samples),
-            "status": service.status, "totals": service.totals, "wrong_probes": probe.wrong}
+            "status": service.status, "totals": service.totals, "wrong_probes": probe.wrong,
+            "others": [idle_others, loaded_others]}

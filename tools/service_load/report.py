@@ -65,6 +65,7 @@ def table(capacity, pool, inline):
     row("answered 200 per second", lambda run: f"{run['wrk']['ok'] / run['wrk']['seconds']:.0f}")
     row("answered 503 per second", lambda run: f"{run['wrk']['rejected'] / run['wrk']['seconds']:.0f}")
     row("memory, MiB", lambda run: f"{statistics.median(mib for _, mib in run['memory']):.1f} {run['growth_mib']:+.2f}")
+    row("CPUs that others took, idle and loaded", lambda run: " and ".join(f"{cpus:.2f}" for cpus in run["others"]))
     lines = [f"capacity {capacity:.0f} per second, {pool['wrk']['connections']} connections", ""]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(3, "|---|---|---|")
