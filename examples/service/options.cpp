@@ -44,7 +44,7 @@ millrace::ComputeConfig service_defaults() {
   config.thread_name = "compute";
   config.max_pending = 64;
   config.overflow = millrace::Overflow::reject;
-  config.nice = 19;
+  config.nice = 10;
   return config;
 }
 
@@ -97,7 +97,7 @@ std::string usage() {
          "\n" +
          millrace::config_flags_help() +
          "\nHere by default: --thread-name compute, --max-pending 64, --overflow reject, --nice "
-         "19.\n";
+         "10.\n";
 }
 
 }  // namespace service

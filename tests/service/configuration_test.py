@@ -26,7 +26,7 @@ def threads_of(pid):
 
 class Configuration(ServiceTest):
     def test_workers_let_the_loop_go_first(self):
-        for flags, nice in ((), 19), (("--nice", 5), 5):
+        for flags, nice in ((), 10), (("--nice", 5), 5):
             service = self.start("--threads", 1, *flags, MILLRACE_NICE="")
             held = self.hold(service)
             threads = threads_of(service.process.pid)
