@@ -25,6 +25,7 @@
 #include "millrace/handle.hpp"
 #include "support/asio_compat.hpp"
 #include "support/catch.hpp"
+#include "support/one_busy.hpp"
 #include "support/run.hpp"
 
 using millrace::ComputePool;
@@ -54,31 +55,6 @@ void check_all_accounted_for(const millrace::JobMetrics& metrics) {
   CHECK(metrics.queue_wait.count <= metrics.started);
   CHECK(metrics.run_time.count == metrics.started);
 }
-
-// The one worker of a pool, busy until this goes.
-class OneBusy {
- public:
-  explicit OneBusy(ComputePool<>& pool)
-      : ended_(pool.execute(
-            [this] {
-              running_.count_down();
-              release_.wait();
-            },
-            asio::use_future)) {
-    running_.wait();
-  }
-  ~OneBusy() {
-    release_.count_down();
-    ended_.get();
-  }
-  OneBusy(const OneBusy&) = delete;
-  OneBusy& operator=(const OneBusy&) = delete;
-
- private:
-  std::latch running_{1};
-  std::latch release_{1};
-  std::future<void> ended_;
-};
 
 const auto ignore = [](std::exception_ptr) {};
 
@@ -128,7 +104,7 @@ TEST_CASE("metrics balance for each label after every outcome [P44]") {
     context.restart();
     context.run();
     {
-      OneBusy busy(pool);
+      test::OneBusy busy(pool);
       pool.install(
           options, [] {},
           asio::bind_executor(context, asio::bind_cancellation_slot(signal.slot(), ignore)));
@@ -330,7 +306,7 @@ TEST_CASE("metrics count what was cancelled in the queue, and in front of it [P4
   asio::io_context context;
   std::array<asio::cancellation_signal, 10> signals;
   {
-    OneBusy busy(pool);
+    test::OneBusy busy(pool);
     for (auto& signal : signals) {
       pool.execute(
           [] {}, asio::bind_executor(context, asio::bind_cancellation_slot(signal.slot(), ignore)));
@@ -381,7 +357,7 @@ TEST_CASE("metrics count what expired, by the timer, on a worker and inline [P44
   const auto past = std::chrono::steady_clock::now();
   const auto future = past + std::chrono::hours(1);
   {
-    OneBusy busy(pool);
+    test::OneBusy busy(pool);
     for (int i = 0; i < 3; ++i) {
       pool.execute({.deadline = past}, [] {}, asio::bind_executor(context, ignore));
       pool.execute({.deadline = future}, [] {}, asio::bind_executor(context, ignore));
@@ -410,7 +386,7 @@ TEST_CASE("metrics count what a full pool rejected [P44]") {
   ComputePool pool{{.threads = 1, .max_pending = 3, .overflow = millrace::Overflow::reject}};
   asio::io_context context;
   {
-    OneBusy busy(pool);
+    test::OneBusy busy(pool);
     for (int i = 0; i < 10; ++i) pool.execute([] {}, asio::bind_executor(context, ignore));
     CHECK(pool.metrics().rejected == 7);
     CHECK(pool.metrics().pending == 3);
@@ -427,7 +403,7 @@ TEST_CASE("metrics count what a shutdown refused as rejected [P44]") {
   ComputePool pool{{.threads = 1, .max_pending = 3}};
   asio::io_context context;
   {
-    OneBusy busy(pool);
+    test::OneBusy busy(pool);
     for (int i = 0; i < 10; ++i) pool.execute([] {}, asio::bind_executor(context, ignore));
     pool.shutdown();
     CHECK(pool.metrics().rejected == 10);
@@ -448,7 +424,7 @@ TEST_CASE("metrics count what a shutdown refused as rejected [P44]") {
 TEST_CASE("metrics count what went with its context as cancelled [P44]") {
   ComputePool pool{{.threads = 1, .max_pending = 3}};
   {
-    OneBusy busy(pool);
+    test::OneBusy busy(pool);
     {
       asio::io_context context;
       for (int i = 0; i < 5; ++i) {  // some of them parked
