@@ -6,10 +6,12 @@ usage: check_cgroup.py COMMAND [ARGUMENT]...
 Ends with 77 where this process may not make such a group, which ctest takes for skipped.
 """
 import contextlib
+import errno
 import os
 import pathlib
 import subprocess
 import sys
+import time
 
 SKIPPED = 77
 ROOT = pathlib.Path("/sys/fs/cgroup")
@@ -43,6 +45,18 @@ def make_group() -> pathlib.Path:
     return group
 
 
+def remove(group: pathlib.Path) -> None:
+    """Also if the last process, which a sanitizer may have left behind, is still on its way out."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return group.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
+
+
 def main() -> int:
     try:
         group = make_group()
@@ -50,7 +64,7 @@ def main() -> int:
         print(f"skipped: no control group can be made here: {error}")
         return SKIPPED
     with contextlib.ExitStack() as stack:
-        stack.callback(group.rmdir)
+        stack.callback(remove, group)
 
         def enter():
             (group / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
