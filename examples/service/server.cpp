@@ -55,6 +55,12 @@ std::size_t most_connections(int io_threads) {
       1, std::min<std::size_t>(most, files) / static_cast<std::size_t>(io_threads));
 }
 
+Reply stopping_reply() {
+  Reply reply = error_reply(503, "the service is stopping");
+  reply.headers.emplace_back("Retry-After", "1");
+  return reply;
+}
+
 std::string_view view(restinio::string_view_t text) {
   return {text.data(), text.size()};
 }
@@ -126,7 +132,7 @@ class Server::Http {
     drained_ = std::move(drained);
     stopping_ = true;
     server_->close_sync();
-    if (in_flight_ == 0) drained_();
+    if (in_flight_ == 0) end();
   }
 
  private:
@@ -179,6 +185,7 @@ class Server::Http {
   restinio::request_handling_status_t accept(const restinio::request_handle_t& handle) {
     Connection& connection = connections_[handle->connection_id()];
     if (connection.closing) return restinio::request_rejected();
+    if (ended_) return turn_away(handle, connection);
     connection.newest = handle->request_id();
 
     auto flight = std::make_shared<Flight>();
@@ -194,9 +201,7 @@ class Server::Http {
     ++in_flight_;
 
     if (stopping_) {
-      Reply reply = error_reply(503, "the service is stopping");
-      reply.headers.emplace_back("Retry-After", "1");
-      answer(flight, reply);
+      answer(flight, stopping_reply());
       return restinio::request_accepted();
     }
     auto done = [this, flight](std::exception_ptr error, Reply reply) {
@@ -238,7 +243,27 @@ class Server::Http {
     } else {
       ledger_.gone(flight.route);
     }
-    if (--in_flight_ == 0 && stopping_) drained_();
+    if (--in_flight_ == 0 && stopping_) end();
+  }
+
+  // Once. From now on nobody waits for answers to go out.
+  void end() {
+    if (!std::exchange(ended_, true)) drained_();
+  }
+
+  // So what comes now isn't accepted: told so if there is still time.
+  static restinio::request_handling_status_t turn_away(const restinio::request_handle_t& handle,
+                                                       Connection& connection) {
+    connection.closing = true;
+    auto response =
+        handle->create_response({restinio::http_status_code_t{503}, std::string(reason(503))});
+    response.connection_close();
+    response.append_header("Content-Type", "application/json");
+    response.append_header("Retry-After", "1");
+    if (handle->header().method() != restinio::http_method_head()) {
+      response.set_body(stopping_reply().body);
+    }
+    return response.done();
   }
 
   void client_gone(restinio::connection_id_t id) {
@@ -260,6 +285,7 @@ class Server::Http {
   std::uint16_t port_ = 0;
   std::size_t in_flight_ = 0;
   bool stopping_ = false;
+  bool ended_ = false;
   std::function<void()> drained_;
   std::map<restinio::connection_id_t, Connection> connections_;
   std::optional<restinio::http_server_t<Traits>> server_;

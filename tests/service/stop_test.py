@@ -80,6 +80,21 @@ class Stop(ServiceTest):
         totals = service.logged("stopped")
         self.assertEqual((totals["accepted"], totals["gone"]), (totals["answered"], 0))
 
+    def test_a_loop_that_has_nothing_left_waits_for_the_others(self):
+        service = self.start("--threads", 1, "--io-threads", 2)
+        idle = [service.connect() for _ in range(8)]  # on both loops, but for one time in 256
+        for connection in idle:
+            self.addCleanup(connection.close)
+            service.ask("GET", "/healthz", connection=connection)
+        held = self.hold(service)
+        self.stopping(service)
+        for connection in idle:
+            self.assertEqual(service.ask("GET", "/healthz", connection=connection).status, 503)
+        self.assertEqual([answer.status for answer in read_answers(held, PIPELINED)], [200] * PIPELINED)
+        self.assertEqual(service.wait(), 0)
+        totals = service.logged("stopped")
+        self.assertEqual((totals["accepted"], totals["gone"]), (totals["answered"], 0))
+
     def test_clients_that_go_meanwhile_are_not_waited_for(self):
         service = self.start("--threads", 1)
         held = self.hold(service)
