@@ -160,15 +160,21 @@ def timer(results):
     return parts
 
 
-def parallel(results):
+def against_onetbb(results, problems):
+    """(problem, what to call it) each: our time, oneTBB's, and the ratio."""
     rows = []
-    for problem in ("parallel_for", "parallel_reduce"):
+    for problem, what in problems:
         for workers in (1, 2):
             ratio = results.ratio(problem, workers, 1, "time", "onetbb", "millrace")
-            rows.append([f"`{problem}`, {workers} thread{'s' if workers > 1 else ''}",
+            rows.append([f"`{what}`, {workers} thread{'s' if workers > 1 else ''}",
                          entry(results.spread(problem, "millrace", workers, 1, "time")),
                          entry(results.spread(problem, "onetbb", workers, 1, "time")),
                          "" if ratio is None else f"{ratio.median:.3f}"])
+    return rows
+
+
+def parallel(results):
+    rows = against_onetbb(results, ((name, name) for name in ("parallel_for", "parallel_reduce")))
     return ["## `install`\n",
             "oneTBB's algorithms awaited through `install`, against `task_arena::execute` with the "
             "same number of threads, the asking one among them.\n",
@@ -176,15 +182,8 @@ def parallel(results):
 
 
 def patterns(results):
-    rows = []
-    for problem, what in (("parallel_map", "`parallel_map`"), ("map_reduce", "`parallel_reduce`"),
-                          ("parallel_sort", "`parallel_sort`")):
-        for workers in (1, 2):
-            ratio = results.ratio(problem, workers, 1, "time", "onetbb", "millrace")
-            rows.append([f"{what}, {workers} thread{'s' if workers > 1 else ''}",
-                         entry(results.spread(problem, "millrace", workers, 1, "time")),
-                         entry(results.spread(problem, "onetbb", workers, 1, "time")),
-                         "" if ratio is None else f"{ratio.median:.3f}"])
+    rows = against_onetbb(results, (("parallel_map", "parallel_map"), ("map_reduce", "parallel_reduce"),
+                                    ("parallel_sort", "parallel_sort")))
     return ["## Patterns\n",
             "Over a million 64-bit numbers, a few nanoseconds of work for each, awaited; against the "
             "same written by hand with oneTBB in an arena. What is sorted is what a map has made.\n",
