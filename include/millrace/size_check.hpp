@@ -116,9 +116,17 @@ class SizeCheck {
   /// Throws `std::bad_alloc`.
   [[nodiscard]] SizeReport snapshot() const {
     SizeReport all;
+    // Each to its place, behind its equals. Not stable_sort, which libstdc++ 12 builds on what
+    // C++17 deprecated, and clang warns of it.
+    const auto worse = [](const SizeSite& a, const SizeSite& b) {
+      return a.misclassified() > b.misclassified();
+    };
     for (const detail::site_counts& row : table_.rows()) {
-      all.sites.push_back({row.site, static_cast<JobSize>(row.size), row.jobs, row.too_short,
-                           row.too_long, row.shortest, row.longest});
+      const SizeSite one{row.site,     static_cast<JobSize>(row.size),
+                         row.jobs,     row.too_short,
+                         row.too_long, row.shortest,
+                         row.longest};
+      all.sites.insert(std::upper_bound(all.sites.begin(), all.sites.end(), one, worse), one);
     }
     const detail::site_counts others = table_.others();
     all.unlisted = others.jobs;
@@ -128,9 +136,6 @@ class SizeCheck {
       all.jobs += one.jobs;
       all.misclassified += one.misclassified();
     }
-    std::stable_sort(all.sites.begin(), all.sites.end(), [](const auto& a, const auto& b) {
-      return a.misclassified() > b.misclassified();
-    });
     return all;
   }
 
