@@ -78,6 +78,13 @@ const std::array<course, 4>& courses() {
   return all;
 }
 
+// Measured once: jobs of all rivals are of the same length.
+double steps_per_ns() {
+  constexpr std::chrono::milliseconds probe(1);
+  static const double steps = static_cast<double>(churn_steps(probe)) / in_ns(probe);
+  return steps;
+}
+
 template <class Rival>
 class stream_of_jobs {
  public:
@@ -104,12 +111,6 @@ class stream_of_jobs {
   [[nodiscard]] std::uint64_t started() const noexcept { return started_; }
 
  private:
-  static double steps_per_ns() {
-    constexpr std::chrono::milliseconds probe(1);
-    static const double steps = static_cast<double>(churn_steps(probe)) / in_ns(probe);
-    return steps;
-  }
-
   void take() {
     ++started_;
     if (++done_here_ < what_.stretches[at_].jobs) return;
@@ -133,7 +134,9 @@ class stream_of_jobs {
 
 template <class Rival>
 measurements run(const course& what, int workers, nanoseconds time) {
-  millrace::ComputePool pool{{.threads = workers}};
+  // As a service with as many workers as CPUs would: else the loop waits for their time slices, 3
+  // ms now and then, whoever decides where jobs run (decision 0017).
+  millrace::ComputePool pool{{.threads = workers, .nice = 10}};
   asio::io_context context;
   const auto started = clock::now();
   stream_of_jobs<Rival> jobs(what, pool, started + time);
@@ -155,6 +158,7 @@ measurements decisions(nanoseconds length, nanoseconds time) {
   millrace::AdaptiveState<> state;
   for (int i = 0; i < 64; ++i)
     state.policy.record({millrace::Place::pool, length, 10 * length + long_length, 1});
+  auto& round = millrace::detail::loop_round<std::chrono::steady_clock>::of_this_thread();
   constexpr int batch = 1'000;
   const auto deadline = clock::now() + time;
   std::vector<double> samples;
@@ -162,7 +166,7 @@ measurements decisions(nanoseconds length, nanoseconds time) {
     std::uint64_t here = 0;
     const auto started = clock::now();
     for (int i = 0; i < batch; ++i) {
-      const auto decision = millrace::detail::decide(state, millrace::inline_permits(pool));
+      const auto decision = millrace::detail::decide(state, round, millrace::inline_permits(pool));
       here += decision.place == millrace::Place::pool ? 0 : 1;
     }
     samples.push_back(in_ns(clock::now() - started) / batch);

@@ -44,9 +44,15 @@ asio::awaitable<void> compute(Rival& rival, std::uint64_t steps, const bool& sto
   }
 }
 
+// Measured once: jobs of all rivals are of the same length.
+std::uint64_t steps_of_a_job() {
+  static const std::uint64_t steps = churn_steps(job_length);
+  return steps;
+}
+
 template <class Rival>
 measurements run(int workers, nanoseconds time) {
-  static const std::uint64_t steps = churn_steps(job_length);
+  const std::uint64_t steps = steps_of_a_job();
   Rival rival(workers);
   asio::io_context context;
   std::vector<double> late;

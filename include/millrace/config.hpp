@@ -67,6 +67,7 @@ struct ComputeConfig {
   CoreType core_type = CoreType::any;
 
   /// Added to the nice value of the thread that makes the pool: -20 to 19, more is less urgent.
+  /// With as many workers as CPUs, 10 keeps the I/O threads from waiting for a worker's time slice.
   /// Below 0 needs the right to (CAP_SYS_NICE, or RLIMIT_NICE), and so does going back: without it
   /// threads that oneTBB shares keep their value, so all pools of such a process must have the
   /// same.

@@ -99,12 +99,11 @@ class pool_trip {
 
 // Runs the job on this thread.
 template <class State, class F>
-[[nodiscard]] auto run_here(State& state, const AdaptiveDecision& decision,
-                            std::chrono::nanoseconds& ran, F& f) {
+[[nodiscard]] auto run_here(State& state, loop_round<typename State::clock>& round,
+                            const AdaptiveDecision& decision, std::chrono::nanoseconds& ran, F& f) {
   using clock = typename State::clock;
   ran = decision.expected;
   if (decision.measure == Measure::no) return run_now(f);
-  auto& round = loop_round<clock>::of_this_thread();
   const auto since = clock::now();
   if (!round.in_doubt(since) && decision.measure == Measure::in_doubt) return run_now(f);
   auto result = run_now(f);
@@ -118,8 +117,8 @@ template <class State, class F>
 }
 
 template <class State>
-[[nodiscard]] AdaptiveDecision decide(State& state, const InlinePermits& permits) noexcept {
-  auto& round = loop_round<typename State::clock>::of_this_thread();
+[[nodiscard]] AdaptiveDecision decide(State& state, loop_round<typename State::clock>& round,
+                                      const InlinePermits& permits) noexcept {
   return state.policy.decide(AdaptiveSituation{permits.io_threads(), round.late()});
 }
 
@@ -145,14 +144,14 @@ asio::awaitable<R> await_adaptively(Pool& pool, State& state, std::optional<F> f
                                     Options... options) {
   using round = loop_round<typename State::clock>;
   InlinePermits& permits = inline_permits(pool);
-  const AdaptiveDecision decision = decide(state, permits);
+  round& own = round::of_this_thread();
+  const AdaptiveDecision decision = decide(state, own, permits);
   std::optional<InlinePermits::Permit> permit;
   if (permitted(permits, decision.place, permit) && may_begin_here(options...)) {
     std::chrono::nanoseconds ran{};
-    auto result = run_here(state, decision, ran, *f);
+    auto result = run_here(state, own, decision, ran, *f);
     f.reset();
     permit.reset();
-    round& own = round::of_this_thread();
     if (own.spend(ran)) {
       const auto place = own.stand_in_line();
       co_await asio::post(asio::use_awaitable);

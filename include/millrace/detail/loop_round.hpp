@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <ctime>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -39,11 +40,12 @@ class loop_round {
     return 2 * (core_time() - core_time_before_) >= passed;
   }
 
-  // What a coroutine that stands in line keeps.
+  // What a coroutine that stands in line keeps. The round's first has read the clock, and as a rule
+  // is also the first to come back.
   struct place_in_line {
     const loop_round* thread;
     std::uint64_t round;
-    time_point since;
+    std::optional<time_point> since;
   };
 
   // Never inlined: a coroutine may be on another thread after it waited, where compilers keep the
@@ -65,8 +67,10 @@ class loop_round {
     return spent_ >= share;
   }
 
-  [[nodiscard]] place_in_line stand_in_line() const noexcept {
-    return {this, number_, Clock::now()};
+  [[nodiscard]] place_in_line stand_in_line() noexcept {
+    place_in_line place{this, number_, {}};
+    if (!std::exchange(has_line_, true)) place.since = Clock::now();
+    return place;
   }
 
   // On the thread that the coroutine has come back on, perhaps another one.
@@ -74,18 +78,23 @@ class loop_round {
     if (from.thread != this || from.round != number_) return;
     ++number_;
     spent_ = {};
-    const auto now = Clock::now();
-    const auto waited = std::chrono::duration_cast<std::chrono::nanoseconds>(now - from.since);
-    // A loop that didn't get a core isn't made any faster by sending its jobs to others.
-    if (waited > late_if && had_its_core_for(waited)) {
-      late_ = true;
-      late_until_ = now + std::min(2 * waited, late_at_most);
-    }
+    has_line_ = false;
+    if (from.since) look_whether_late(*from.since);
     constexpr int seldom = 8;  // the system call takes as long as a short job
     if (number_ % seldom == 0) core_time_before_ = core_time();
   }
 
  private:
+  void look_whether_late(time_point in_line_since) noexcept {
+    const auto now = Clock::now();
+    const auto waited = std::chrono::duration_cast<std::chrono::nanoseconds>(now - in_line_since);
+    // A loop that didn't get a core isn't made any faster by sending its jobs to others.
+    if (waited > late_if && had_its_core_for(waited)) {
+      late_ = true;
+      late_until_ = now + std::min(2 * waited, late_at_most);
+    }
+  }
+
   // Of this thread, without the time in which others had its core. Other clocks don't know.
   [[nodiscard]] static std::chrono::nanoseconds core_time() noexcept {
     if constexpr (std::is_same_v<Clock, std::chrono::steady_clock>) {
@@ -100,6 +109,7 @@ class loop_round {
   std::chrono::nanoseconds spent_{};
   std::chrono::nanoseconds core_time_before_{};
   std::uint64_t number_ = 0;
+  bool has_line_ = false;
   time_point last_seen_{};
   bool late_ = false;
   time_point late_until_{};
