@@ -16,6 +16,7 @@
 #include <ranges>
 #include <span>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -269,6 +270,38 @@ TEST_CASE("cancelled while it runs: no further chunk begins") {
     CHECK(test::code_of(error) == asio::error::operation_aborted);
     CHECK(calls == workers);
   }
+}
+
+TEST_CASE("a callable that takes a token is told of the cancellation") {
+  const auto told = [](auto&& pattern) {
+    ComputePool pool{{.threads = 1}};
+    asio::io_context context;
+    asio::cancellation_signal signal;
+    std::latch begun(1);
+    std::latch go_on(1);
+    bool before = true;
+    bool after = false;
+    pattern(
+        pool,
+        [&](auto&&, const std::stop_token& stop) {
+          before = stop.stop_requested();
+          begun.count_down();
+          go_on.wait();
+          after = stop.stop_requested();
+          return 1;
+        },
+        asio::bind_cancellation_slot(signal.slot(),
+                                     asio::bind_executor(context, [](auto&&...) {})));
+    begun.wait();
+    signal.emit(asio::cancellation_type::terminal);
+    go_on.count_down();
+    context.run();
+    return after && !before;
+  };
+  const std::vector<int> one{1};
+  CHECK(told([&](auto& pool, auto f, auto token) { parallel_map(pool, one, f, token); }));
+  CHECK(told([&](auto& pool, auto f, auto token) { parallel_for_each(pool, one, f, token); }));
+  CHECK(told([&](auto& pool, auto f, auto token) { parallel_chunks(pool, one, f, token); }));
 }
 
 TEST_CASE("cancelled during the last chunk: the result wins") {
