@@ -188,6 +188,23 @@ TEST_CASE("a trace has the four points of each job in order and on their threads
   CHECK(pool.instrumentation().reader().snapshot().submitted == 150);
 }
 
+TEST_CASE("a job doesn't begin before it came though the one before ended earlier") {
+  // A worker takes the end of a job for the beginning of the next one. Here that came in between.
+  TraceMetrics traced(millrace::ComputeConfig{.threads = 1});
+  for (int i = 0; i < 100; ++i) {
+    TraceMetrics::record job;
+    traced.submitted(job);
+    traced.started(job);
+    traced.finished(job, false);
+    job.resuming();
+  }
+  std::ostringstream out;
+  millrace::write_chrome_trace(out, traced.trace());
+  const Trace trace(out.str());
+  CHECK(trace.count_states() == std::map<std::string, int>{{"submitted finished resumed", 100}});
+  trace.check();
+}
+
 TEST_CASE("a trace tells why a job never ran and what runs at the moment") {
   ComputePool<TraceMetrics> pool{
       {.threads = 1, .max_pending = 2, .overflow = millrace::Overflow::reject}};
