@@ -93,6 +93,7 @@ RANKS = {
     "detail/inline_op.hpp": 40,
     # L5: what users call
     "executor.hpp": 50,
+    "detail/promise_executor.hpp": 50,
     "detail/stream_ends.hpp": 50,
     "compute_pool.hpp": 51,
     "batched.hpp": 51,
@@ -118,7 +119,8 @@ MAY_NAME_TBB = {"detail/arena.hpp", "detail/parallel.hpp"}
 EXPENSIVE = "detail/parallel.hpp"
 WITHOUT_EXPENSIVE = "compute_pool.hpp"
 # Streams are coroutines over the pool's operations: Asio is what they are made of.
-STREAM = {"detail/stream_ends.hpp", "detail/stream.hpp", "batched.hpp", "stream.hpp"}
+STREAM = {"detail/promise_executor.hpp", "detail/stream_ends.hpp", "detail/stream.hpp",
+          "batched.hpp", "stream.hpp"}
 # Jobs that run where they are started: their way back is Asio's own.
 INLINE = {"detail/inline_op.hpp", "io_threads.hpp", "job_size.hpp",
           "detail/adaptive.hpp", "adaptive.hpp"}

@@ -25,6 +25,7 @@
 #include <variant>
 
 #include "millrace/concepts.hpp"
+#include "millrace/detail/promise_executor.hpp"
 #include "millrace/detail/stream_ends.hpp"
 #include "millrace/job_options.hpp"
 
@@ -380,14 +381,12 @@ class stream_initiation {
   }
 
  private:
-  // A future's executor only keeps a promise: nothing else runs there.
   template <class Executor>
   [[nodiscard]] asio::any_io_executor place_for(const Executor& handlers_own) const {
     if constexpr (std::is_convertible_v<Executor, asio::any_io_executor>) {
-      return handlers_own;
-    } else {
-      return get_executor();
+      if (!only_keeps_a_promise(handlers_own)) return handlers_own;
     }
+    return get_executor();
   }
 
   Pool* pool_;
