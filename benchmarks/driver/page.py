@@ -205,7 +205,8 @@ def adaptive(results):
     return ["## Adaptive\n",
             "Eight coroutines on one loop await jobs, one after the other; a timer of the loop is due "
             "every millisecond. Mixed jobs are of two callable types, drifting ones of one type; "
-            "`execute_adaptive` knows nothing of either when a run of 300 ms begins.\n",
+            "`execute_adaptive` knows nothing of either when a run of 300 ms begins. Workers have nice "
+            "10, wherever the jobs run ([decision 0017](decisions/0017-adaptive-choice.md)).\n",
             table(["jobs", "where", "ns per job", "timer late p99, us"], rows),
             f"A decision costs {here} where the job stays on the loop and {pool} where it goes to "
             "the pool.\n"]
