@@ -31,7 +31,9 @@ struct HistogramSnapshot {
 ///
 /// Counters never fall. In every snapshot `submitted >= started >= completed + failed`; once all
 /// jobs have ended both gauges are 0 and
-/// `submitted == completed + failed + cancelled + expired + rejected`.
+/// `submitted == completed + failed + cancelled + expired + rejected`. A gauge never shows more
+/// jobs than there were at some moment while the snapshot was taken; those that went on meanwhile
+/// may be missing.
 struct JobMetrics {
   std::uint64_t submitted = 0;  ///< jobs handed to the pool
   std::uint64_t started = 0;    ///< jobs that a worker began

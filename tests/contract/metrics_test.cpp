@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/bind_executor.hpp>
@@ -232,15 +233,17 @@ TEST_CASE("gauges show what waits and what runs [P44]") {
 TEST_CASE("counters never fall under load [P44]") {
   ComputePool pool{{.threads = 2}};
   std::atomic<bool> stop = false;
+  int fell = 0;
+  int unbalanced = 0;
+  std::uint64_t most_active = 0;
   std::thread reader([&] {
     millrace::MetricsSnapshot last;
     while (!stop) {
       const auto now = pool.metrics();
-      if (now.submitted < last.submitted || now.completed < last.completed ||
-          now.started < last.started || now.submitted < now.started ||
-          now.started < now.completed + now.failed || now.active > 2) {
-        FAIL("inconsistent snapshot");
-      }
+      fell += now.submitted < last.submitted || now.completed < last.completed ||
+              now.started < last.started;
+      unbalanced += now.submitted < now.started || now.started < now.completed + now.failed;
+      most_active = std::max(most_active, now.active);
       last = now;
     }
   });
@@ -248,6 +251,9 @@ TEST_CASE("counters never fall under load [P44]") {
   pool.execute_sync([] {});
   stop = true;
   reader.join();
+  CHECK(fell == 0);
+  CHECK(unbalanced == 0);
+  CHECK(most_active <= 2);
 }
 
 TEST_CASE("slow jobs are counted by the configured threshold [P44]") {

@@ -1,6 +1,8 @@
 #include "millrace/detail/counters.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -63,6 +65,35 @@ TEST_CASE("no snapshot shows a job ended before it started, nor a counter that f
   }
   stop = true;
   writer.join();
+}
+
+TEST_CASE("gauges never show more jobs than there are however many go by meanwhile") {
+  const auto counters = std::make_unique<job_counters>();
+  std::atomic<bool> stop = false;
+  std::atomic<bool> going = false;
+  std::thread writer([&] {
+    while (!stop) {
+      counters->submitted();
+      counters->started();
+      counters->ended(1, false, false);
+      counters->submitted();
+      counters->unstarted(millrace::Unstarted::cancelled);
+      going = true;
+    }
+  });
+  while (!going) std::this_thread::yield();
+  std::uint64_t most_pending = 0;
+  std::uint64_t most_active = 0;
+  for (int i = 0; i < 5'000; ++i) {
+    const auto now = counters->snapshot();
+    most_pending = std::max(most_pending, now.pending);
+    most_active = std::max(most_active, now.active);
+  }
+  stop = true;
+  writer.join();
+  CHECK(most_pending <= 1);
+  CHECK(most_active <= 1);
+  CHECK(counters->snapshot().pending == 0);
 }
 
 TEST_CASE("waits are measured one by one, and one in 16 while jobs take no time") {

@@ -71,18 +71,21 @@ class job_counters {
 
   [[nodiscard]] JobMetrics snapshot() const {
     JobMetrics all;
-    for (const auto& each : shards_) all.completed += read(each.completed);
-    for (const auto& each : shards_) all.failed += read(each.failed);
-    for (const auto& each : shards_) all.slow += read(each.slow);
-    for (const auto& each : shards_) {
-      all.cancelled += read(each.cancelled);
-      all.expired += read(each.expired);
-      all.rejected += read(each.rejected);
-    }
-    for (const auto& each : shards_) all.started += read(each.started);
-    for (const auto& each : shards_) all.submitted += read(each.submitted);
-    all.pending = all.submitted - all.started - all.cancelled - all.expired - all.rejected;
-    all.active = all.started - all.completed - all.failed;
+    all.completed = sum(&shard_type::completed);
+    all.failed = sum(&shard_type::failed);
+    all.slow = sum(&shard_type::slow);
+    all.cancelled = sum(&shard_type::cancelled);
+    all.expired = sum(&shard_type::expired);
+    all.rejected = sum(&shard_type::rejected);
+    all.started = sum(&shard_type::started);
+    all.submitted = sum(&shard_type::submitted);
+    // A reader that loses its core on the way here has thousands of jobs go by. They mustn't show
+    // as waiting or running, so for the gauges what is taken away is read after what it is taken
+    // from.
+    all.pending = less(all.submitted, sum(&shard_type::cancelled) + sum(&shard_type::expired) +
+                                          sum(&shard_type::rejected) + sum(&shard_type::started));
+    const std::uint64_t started = sum(&shard_type::started);
+    all.active = less(started, sum(&shard_type::completed) + sum(&shard_type::failed));
     histogram_sum queue_wait;
     histogram_sum run_time;
     histogram_sum completion_delay;
@@ -135,12 +138,19 @@ class job_counters {
     }
   }
 
+  [[nodiscard]] std::uint64_t sum(counter shard_type::* which) const noexcept {
+    std::uint64_t all = 0;
+    for (const auto& each : shards_) all += (each.*which).load(std::memory_order_acquire);
+    return all;
+  }
+  [[nodiscard]] static constexpr std::uint64_t less(std::uint64_t from,
+                                                    std::uint64_t what) noexcept {
+    return from > what ? from - what : 0;
+  }
+
   template <class Writers>
   static void bump(counter& which, Writers) noexcept {
     add(which, 1, std::memory_order_release, Writers());
-  }
-  static std::uint64_t read(const counter& which) noexcept {
-    return which.load(std::memory_order_acquire);
   }
 
   template <class Count>
