@@ -279,6 +279,19 @@ TEST_CASE("parallel_sort: in place or handed back and by any order") {
   }
 }
 
+TEST_CASE("parallel_sort: an order that can only be moved") {
+  struct Falling {
+    Falling() = default;
+    Falling(const Falling&) = delete;
+    Falling(Falling&&) = default;
+    bool operator()(int a, int b) const { return a > b; }
+  };
+  static_assert(std::is_trivially_copyable_v<Falling>);
+  ComputePool pool{{.threads = 2}};
+  const auto sorted = parallel_sort(pool, numbers_to(1000), Falling(), use_future).get();
+  CHECK(std::ranges::is_sorted(sorted, std::ranges::greater()));
+}
+
 TEST_CASE("parallel_sort: elements that can only be moved") {
   ComputePool pool{{.threads = 2}};
   std::vector<std::unique_ptr<int>> owned;

@@ -83,7 +83,7 @@ template <class Fold>
 // would be dear, or not allowed. For a plain `<` a reference would cost 4 % of the sort.
 template <class Less>
 [[nodiscard]] auto passed_on(const Less& less) {
-  if constexpr (std::is_trivially_copyable_v<Less> && sizeof(Less) <= sizeof(void*)) {
+  if constexpr (std::is_trivially_copy_constructible_v<Less> && sizeof(Less) <= sizeof(void*)) {
     return less;
   } else {
     return std::cref(less);
