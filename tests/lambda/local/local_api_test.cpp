@@ -39,7 +39,12 @@ std::set<std::string> open_files(pid_t pid) {
   for (const auto& entry :
        std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
     const int number = std::stoi(entry.path().filename());
-    if (number > STDERR_FILENO) result.insert(std::filesystem::read_symlink(entry.path()));
+    if (number <= STDERR_FILENO) continue;
+    std::error_code error;
+    const auto file = std::filesystem::read_symlink(entry.path(), error);
+    if (error == std::errc::no_such_file_or_directory) continue;  // closed since it was listed
+    if (error) throw std::system_error(error);
+    result.insert(file);
   }
   return result;
 }
