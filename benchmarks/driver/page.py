@@ -88,8 +88,29 @@ def throughput(results):
     parts.append(table(["ns of CPU per job"] + [f"{n:,} in flight" for n in sizes], [
         [label(rival)] + [entry(results.spread("throughput", rival, 1, n, "CPU per job"))
                           for n in sizes] for rival in HEADLINE + CALLBACKS]))
+    parts.append(strands(results))
     parts.append(modes(results))
     return parts
+
+
+def strands(results):
+    sizes = [n for _, n in results.sizes("strands")]
+    header = ["ns per job, one worker, a strand each"]
+    for n in sizes:
+        header += [f"{n:,} in flight", "x Millrace"]
+    rows = []
+    for rival in HEADLINE:
+        if rival in RUST:  # Tokio has no strands: a task runs on one thread at a time
+            continue
+        row = [label(rival)]
+        for n in sizes:
+            row.append(entry(results.spread("strands", rival, 1, n, "time per job")))
+            row.append(times(results.ratio("strands", 1, n, "time per job", rival, "millrace")))
+        rows.append(row)
+    return ("Coroutines with a strand each, as the connections of a service have whose context is "
+            "run by several threads "
+            "([decision 0019](decisions/0019-strands-by-way-of-their-context.md)):\n\n"
+            + table(header, rows))
 
 
 def modes(results):

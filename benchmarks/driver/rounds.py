@@ -39,6 +39,7 @@ class Size:
 SIZES = (
     [Size("latency", w, 1, 100, target=w == 1) for w in (1, 2)]
     + [Size("throughput", w, n, 80, target=w == 1 and n > 1) for w in (1, 2) for n in (1, 64, 1024)]
+    + [Size("strands", 1, n, 80, rust=False) for n in (1, 64)]
     + [Size("isolated", w, 1, 180) for w in (1, 2)]
     + [Size("timer", w, 0, 300, target=True) for w in (1, 2)]
     + [Size(p, w, 1, 60, rust=False, repeat=3, target=True)

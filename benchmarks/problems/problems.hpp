@@ -6,7 +6,7 @@ namespace bench {
 
 void add_calibration(suite& all);  ///< what the machine can do: calls, thread to thread and back
 void add_latency(suite& all);      ///< one empty job at a time
-void add_throughput(suite& all);   ///< 1, 64, 1024 empty jobs in flight; metrics on and off
+void add_throughput(suite& all);   ///< 1, 64, 1024 empty jobs in flight; strands; metrics
 void add_isolated(suite& all);     ///< start latency and CPU time of jobs that find an idle pool
 void add_timer(suite& all);        ///< how late a timer of the loop is while all workers compute
 void add_parallel(suite& all);     ///< oneTBB's algorithms inside install, and raw

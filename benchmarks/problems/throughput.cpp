@@ -55,6 +55,12 @@ void add_throughput(suite& all) {
         all.add(make<Rival, Style>("throughput", name, workers, in_flight, 80));
       });
 
+  for (const int in_flight : {1, 64})
+    for_each_rival([&]<class Rival, style Style>(const char* name) {
+      if constexpr (Style == style::coroutines)
+        all.add(make<Rival, style::strands>("strands", name, 1, in_flight, 80));
+    });
+
   // Shorter and more often: what is compared differs by little.
   using with = millrace_pool<millrace::ComputeMetrics>;
   using without = millrace_pool<millrace::NoMetrics>;

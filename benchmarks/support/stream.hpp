@@ -4,6 +4,7 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <asio/strand.hpp>
 #include <asio/use_awaitable.hpp>
 #include <cstdint>
 #include <exception>
@@ -19,7 +20,11 @@
 // starting the next one.
 namespace bench {
 
-enum class style { coroutines, callbacks };
+enum class style {
+  coroutines,
+  strands,  ///< coroutines with a strand each, as connections of a service with many threads have
+  callbacks
+};
 
 /// Counts jobs and checks what they return. Single-threaded: used on the loop only.
 class progress {
@@ -111,6 +116,11 @@ void run_stream(Rival& rival, int in_flight, Progress& all) {
   auto& context = loop.context;
   if constexpr (Style == style::coroutines) {
     for (int i = 0; i < in_flight; ++i) asio::co_spawn(context, await_jobs(rival, all), rethrow);
+    context.run();
+  } else if constexpr (Style == style::strands) {
+    for (int i = 0; i < in_flight; ++i) {
+      asio::co_spawn(asio::make_strand(context), await_jobs(rival, all), rethrow);
+    }
     context.run();
   } else {
     using chain = callback_chain<Rival, Progress>;

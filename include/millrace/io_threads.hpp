@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "millrace/compute_pool.hpp"
-#include "millrace/detail/way_back.hpp"
+#include "millrace/detail/inbox_service.hpp"
 
 namespace millrace {
 

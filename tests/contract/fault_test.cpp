@@ -614,6 +614,46 @@ TEST_CASE("memory runs out under a strand's operation: bad_alloc, and nothing is
   CHECK(erased.starved >= 1);
 }
 
+TEST_CASE(
+    "memory runs out on a job's way on to its strand: run() throws, and nothing is left [P5]") {
+  int dropped = 0;
+  for (bool injected = true; injected;) {
+    std::thread([&] {  // with no memory that Asio keeps in threads
+      ComputePool<> pool{{.threads = 1}};
+      asio::io_context context;
+      Ends ends;
+      std::atomic<int> live_memory = 0;
+      const auto on_strand = [&](auto handler) {
+        return asio::bind_executor(asio::make_strand(context),
+                                   asio::bind_allocator(LiveAllocator<void>(live_memory), handler));
+      };
+      int others = 0;
+      pool.execute(job(), on_strand([&ends, owned = Owned()](std::exception_ptr error, int) {
+                     ends.ended(error);
+                   }));
+      pool.execute([] {}, on_strand([&](std::exception_ptr) { ++others; }));
+      pool.async_drain(asio::use_future).get();
+      bool threw = false;
+      fault::arm(dropped + 1, where::this_thread);
+      try {
+        context.run();
+      } catch (const std::bad_alloc&) {
+        threw = true;
+      }
+      injected = fault::disarm();
+      context.run();  // the rest
+      CHECK(threw == injected);
+      CHECK(ends.completed + others == (threw ? 1 : 2));
+      CHECK(live_memory == 0);
+      CHECK(Owned::live == 0);
+      CHECK(pool.execute_sync([] { return 42; }) == 42);
+      dropped += injected ? 1 : 0;
+    })
+        .join();
+  }
+  CHECK(dropped >= 1);
+}
+
 TEST_CASE("memory runs out under join: bad_alloc, and nothing is left [P28]") {
   const Summary all = fail_each(Scenario{
       .start = [](const Try& one) { one.pool.join(job(), job(), job(), one.cancellable()); }});

@@ -147,6 +147,7 @@ void for_each_way_back(Test test) {
   with("thread_pool", threads, [](auto& c) { return own_executor(c); });
   with("strand of thread_pool", threads, [](auto& c) { return own_strand(c); });
   with("any_io_executor, thread_pool", threads, [](auto& c) { return any_executor(c); });
+  with("any_io_executor, strand of thread_pool", threads, [](auto& c) { return any_strand(c); });
 }
 
 void start_pending(asio::io_context& context) {

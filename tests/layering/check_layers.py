@@ -68,7 +68,8 @@ RANKS = {
     "detail/counters.hpp": 20,
     "detail/pool_counters.hpp": 21,
     "detail/handler.hpp": 20,
-    "detail/way_back.hpp": 20,
+    "detail/inbox_service.hpp": 20,
+    "detail/way_back.hpp": 21,
     "detail/trace_json.hpp": 22,
     "detail/pump.hpp": 21,
     "detail/range_source.hpp": 21,
@@ -124,8 +125,8 @@ STREAM = {"detail/promise_executor.hpp", "detail/stream_ends.hpp", "detail/strea
 # Jobs that run where they are started: their way back is Asio's own.
 INLINE = {"detail/inline_op.hpp", "io_threads.hpp", "job_size.hpp",
           "detail/adaptive.hpp", "adaptive.hpp"}
-MAY_NAME_ASIO = {"detail/handler.hpp", "detail/way_back.hpp", "executor.hpp", "compute_pool.hpp",
-                 "current_pool.hpp", "handle.hpp"} | STREAM | INLINE
+MAY_NAME_ASIO = {"detail/handler.hpp", "detail/inbox_service.hpp", "detail/way_back.hpp",
+                 "executor.hpp", "compute_pool.hpp", "current_pool.hpp", "handle.hpp"} | STREAM | INLINE
 MAY_INCLUDE_TOML = {"config_toml.hpp"}  # only who wants it pays for it
 MAY_NAME_PROMETHEUS = {"prometheus.hpp"}  # nor does anything else need prometheus-cpp
 MOST_LINES = 400

@@ -43,7 +43,7 @@ class drain_op final : public job {
         deliver(*self);
         break;
       case step::complete:
-        complete(pointer(self));
+        if (self->back_.arrive(*self, handler_allocator(self->handler_))) complete(pointer(self));
         break;
       case step::home:
         return self->back_.home();

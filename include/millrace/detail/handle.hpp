@@ -238,7 +238,7 @@ class wait_op final : public job {
         deliver(self, delivery::now_or_later);
         break;
       case step::complete:
-        complete(pointer(self));
+        if (self->back_.arrive(*self, handler_allocator(self->handler_))) complete(pointer(self));
         break;
       case step::drop:
         pointer{self};

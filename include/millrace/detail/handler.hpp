@@ -10,8 +10,8 @@
 
 #include "millrace/detail/block_cache.hpp"
 
-// What an operation needs to know about its handler; with way_back.hpp the one place in detail/
-// that names Asio.
+// What an operation needs to know about its handler; with inbox_service.hpp and way_back.hpp the
+// one place below L5 that names Asio.
 namespace millrace::detail {
 
 // --- Memory ---

@@ -187,7 +187,7 @@ class operation final : public job {
         run(self);
         break;
       case step::complete:
-        complete(pointer(self));
+        if (self->back_.arrive(*self, handler_allocator(self->handler_))) complete(pointer(self));
         break;
       case step::drop:
         pointer{self};
