@@ -242,7 +242,10 @@ def small_print(results):
                entry(results.spread("idle", rival, 2, 0, "CPU"), " %")])
     parts = ["## Allocations, idle CPU, metrics, compile time\n",
              "Heap allocations per job after 20,000 jobs of warm-up, one worker; and the CPU time of "
-             "a process whose pool of two workers has had nothing to do for 100 ms, of one core.\n",
+             "a process whose pool of two workers has had nothing to do for 100 ms, of one core. What "
+             "Millrace's deferred jobs still allocate is a block of oneTBB's for each 64 times that a "
+             "worker who had left has to be called "
+             "([decision 0005](decisions/0005-hand-off-queues.md)).\n",
              table(["", "allocations, 1 in flight", "64 in flight", "idle CPU"], rows)]
     rows = []
     for n in (64, 1024):

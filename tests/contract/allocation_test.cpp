@@ -1,6 +1,7 @@
 #include <asio/bind_allocator.hpp>
 #include <asio/bind_executor.hpp>
 #include <asio/io_context.hpp>
+#include <asio/strand.hpp>
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
@@ -70,9 +71,11 @@ using millrace::ComputePool;
 namespace {
 
 // Keeps `in_flight` deferred jobs going until `left` is used up.
+template <class Executor>
 struct Source {
   ComputePool<>& pool;
   asio::io_context& context;
+  Executor executor;
   long left;
   long completed = 0;
 
@@ -80,7 +83,7 @@ struct Source {
     if (left == 0) return;
     --left;
     pool.execute([] { return 1; }, test::deferred)(
-        asio::bind_executor(context.get_executor(), [this](std::exception_ptr, int value) {
+        asio::bind_executor(executor, [this](std::exception_ptr, int value) {
           completed += value;
           next();
         }));
@@ -95,18 +98,23 @@ struct Source {
 }  // namespace
 
 TEST_CASE("after warm-up a job with deferred allocates nothing [P7]") {
-  ComputePool pool{{.threads = 1}};
-  asio::io_context context;
-  for (const int in_flight : {1, 64, 1024}) {
-    Source{pool, context, 20'000}.run(in_flight);
-    const long before = heap_allocations;
-    Source source{pool, context, 20'000};
-    source.run(in_flight);
-    const long made = heap_allocations - before;  // Catch2 allocates, too
-    CAPTURE(in_flight);
-    CHECK(source.completed == 20'000);
-    CHECK(made == 0);
-  }
+  const auto check = [](auto executor_of) {
+    ComputePool pool{{.threads = 1}};
+    asio::io_context context;
+    const auto executor = executor_of(context);
+    for (const int in_flight : {1, 64, 1024}) {
+      Source{pool, context, executor, 20'000}.run(in_flight);
+      const long before = heap_allocations;
+      Source source{pool, context, executor, 20'000};
+      source.run(in_flight);
+      const long made = heap_allocations - before;  // Catch2 allocates, too
+      CAPTURE(in_flight);
+      CHECK(source.completed == 20'000);
+      CHECK(made == 0);
+    }
+  };
+  check([](asio::io_context& context) { return context.get_executor(); });
+  check([](asio::io_context& context) { return asio::make_strand(context); });
 }
 
 TEST_CASE("all memory of an operation is its handler's allocator's, back before the handler [P7]") {
