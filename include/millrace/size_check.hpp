@@ -4,10 +4,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <iomanip>
 #include <ostream>
 #include <source_location>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,6 +15,7 @@
 
 #include "millrace/concepts.hpp"
 #include "millrace/detail/size_table.hpp"
+#include "millrace/detail/time_text.hpp"
 #include "millrace/detail/timed_call.hpp"
 
 namespace millrace {
@@ -148,7 +147,8 @@ class SizeCheck {
          << one.misclassified() << " of " << one.jobs << " jobs misclassified";
       if (one.too_short != 0) to << ", " << one.too_short << " too short";
       if (one.too_long != 0) to << ", " << one.too_long << " too long";
-      to << ", " << in_words(one.shortest) << " to " << in_words(one.longest) << '\n';
+      to << ", " << detail::time_text(one.shortest) << " to " << detail::time_text(one.longest)
+         << '\n';
     }
     if (const detail::site_counts others = table_.others(); others.too_short + others.too_long != 0)
       to << "elsewhere: " << others.too_short + others.too_long << " of " << others.jobs
@@ -160,20 +160,6 @@ class SizeCheck {
                                   const char* right) {
     throw std::invalid_argument(std::string("millrace::SizeCheck: ") + field + " is " +
                                 std::to_string(value) + " ns, should be " + right);
-  }
-
-  static std::string in_words(std::chrono::nanoseconds time) {
-    const auto ns = static_cast<double>(time.count());
-    std::ostringstream text;
-    text << std::setprecision(3);
-    if (ns < 1e3) {
-      text << ns << " ns";
-    } else if (ns < 1e6) {
-      text << ns / 1e3 << " us";
-    } else {
-      text << ns / 1e6 << " ms";
-    }
-    return text.str();
   }
 
   const SizeLimits limits_;

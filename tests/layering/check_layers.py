@@ -35,6 +35,7 @@ RANKS = {
     "detail/spin_lock.hpp": 10,
     "detail/thread_number.hpp": 10,
     "detail/suggestion.hpp": 10,
+    "detail/time_text.hpp": 10,
     "detail/turn_scope.hpp": 10,
     "job_options.hpp": 10,
     "detail/result.hpp": 10,
@@ -94,7 +95,7 @@ RANKS = {
     "detail/inline_op.hpp": 40,
     # L5: what users call
     "executor.hpp": 50,
-    "detail/promise_executor.hpp": 50,
+    "detail/stream_strand.hpp": 50,
     "detail/stream_ends.hpp": 50,
     "compute_pool.hpp": 51,
     "batched.hpp": 51,
@@ -120,7 +121,7 @@ MAY_NAME_TBB = {"detail/arena.hpp", "detail/parallel.hpp"}
 EXPENSIVE = "detail/parallel.hpp"
 WITHOUT_EXPENSIVE = "compute_pool.hpp"
 # Streams are coroutines over the pool's operations: Asio is what they are made of.
-STREAM = {"detail/promise_executor.hpp", "detail/stream_ends.hpp", "detail/stream.hpp",
+STREAM = {"detail/stream_strand.hpp", "detail/stream_ends.hpp", "detail/stream.hpp",
           "batched.hpp", "stream.hpp"}
 # Jobs that run where they are started: their way back is Asio's own.
 INLINE = {"detail/inline_op.hpp", "io_threads.hpp", "job_size.hpp",

@@ -168,10 +168,11 @@ TEST_CASE("a check prints a line for each site with misclassified jobs") {
   std::ostringstream text;
   check.print(text);
   const std::string where = here.file_name() + std::string(":") + std::to_string(here.line());
-  CHECK(text.str() == where +
-                          ": medium: 2 of 3 jobs misclassified, 1 too short, 1 too long, 20 us to "
-                          "2.5 ms\nelsewhere: 1 of 1 jobs misclassified, of sites beyond the 2 "
-                          "listed\n");
+  CHECK(text.str() ==
+        where +
+            ": medium: 2 of 3 jobs misclassified, 1 too short, 1 too long, 20.0 us to "
+            "2.50 ms\nelsewhere: 1 of 1 jobs misclassified, of sites beyond the 2 "
+            "listed\n");
 }
 
 TEST_CASE("other limits judge otherwise") {
