@@ -11,7 +11,6 @@
 #include <asio/experimental/channel.hpp>
 #include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
-#include <asio/strand.hpp>
 #include <asio/use_awaitable.hpp>
 #include <cstddef>
 #include <deque>
@@ -25,8 +24,8 @@
 #include <variant>
 
 #include "millrace/concepts.hpp"
-#include "millrace/detail/promise_executor.hpp"
 #include "millrace/detail/stream_ends.hpp"
+#include "millrace/detail/stream_strand.hpp"
 #include "millrace/job_options.hpp"
 
 // How a stream works: n lanes, each a coroutine that takes an item, has it computed, waits for its
@@ -368,7 +367,7 @@ class stream_initiation {
     using handler_type = std::decay_t<Handler>;
     handler_type handler(std::forward<Handler>(token_handler));
     const auto handlers_own = asio::get_associated_executor(handler, get_executor());
-    const asio::any_io_executor executor = asio::make_strand(place_for(handlers_own));
+    const asio::any_io_executor executor = stream_strand(handlers_own, get_executor());
     auto run = std::make_shared<run_type>(executor, in_flight_, ordered_, job_, *pool_,
                                           std::decay_t<Source>(std::forward<Source>(from)),
                                           std::decay_t<F>(std::forward<F>(f)),
@@ -381,14 +380,6 @@ class stream_initiation {
   }
 
  private:
-  template <class Executor>
-  [[nodiscard]] asio::any_io_executor place_for(const Executor& handlers_own) const {
-    if constexpr (std::is_convertible_v<Executor, asio::any_io_executor>) {
-      if (!only_keeps_a_promise(handlers_own)) return handlers_own;
-    }
-    return get_executor();
-  }
-
   Pool* pool_;
   std::size_t in_flight_;
   bool ordered_;
