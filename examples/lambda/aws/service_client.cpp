@@ -1,6 +1,7 @@
 #include "aws/service_client.hpp"
 
 #include <asio/error.hpp>
+#include <charconv>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "http/ca_bundle.hpp"
 #include "io/error.hpp"
 #include "runtime/log.hpp"
+#include "text/utf8.hpp"
 
 namespace lambda::aws {
 namespace {
@@ -19,6 +21,19 @@ constexpr std::chrono::minutes clock_tolerance{4};
 std::string given_up(const std::string& subject, int tries, const std::string& problem) {
   return subject + ": gave up after " + std::to_string(tries) +
          (tries == 1 ? " try: " : " tries: ") + problem;
+}
+
+constexpr int most_attempts = 1000;
+
+int attempts_of(const std::string& text) {
+  int attempts = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, attempts);
+  if (error != std::errc() || rest != end || attempts < 1 || attempts > most_attempts) {
+    throw io::Error{"AWS_MAX_ATTEMPTS is '" + text::printable_excerpt(text) +
+                    "', should be a whole number from 1 to " + std::to_string(most_attempts)};
+  }
+  return attempts;
 }
 
 }  // namespace
@@ -35,6 +50,9 @@ ServiceConfig ServiceConfig::from_environment(const Environment& environment,
   if (config.region.empty()) {
     if (!config.endpoint) throw io::Error{"AWS_REGION is not set; give it, as in eu-central-1"};
     config.region = "us-east-1";
+  }
+  if (const auto attempts = value_of(environment, "AWS_MAX_ATTEMPTS"); !attempts.empty()) {
+    config.retry.backoff.max_failures = attempts_of(attempts);
   }
   return config;
 }

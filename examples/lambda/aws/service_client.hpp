@@ -28,8 +28,9 @@ struct ServiceConfig {
   RetryOptions retry;
 
   /// From `AWS_REGION`, else `AWS_DEFAULT_REGION`, and the endpoint variables; with an endpoint of
-  /// one's own the region may be missing, and is `us-east-1`. `service` is as in `S3`. Throws
-  /// io::Error, one line, that names the variable.
+  /// one's own the region may be missing, and is `us-east-1`. `AWS_MAX_ATTEMPTS`, if it is set, is
+  /// how often a request is tried at most, 1 to 1000. `service` is as in `S3`. Throws io::Error,
+  /// one line, that names the variable.
   [[nodiscard]] static ServiceConfig from_environment(const Environment& environment,
                                                       const std::string& service);
 };

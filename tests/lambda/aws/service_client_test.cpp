@@ -195,3 +195,21 @@ TEST_CASE("service: the configuration comes from the environment") {
   bench.variables["AWS_DEFAULT_REGION"] = "";
   CHECK(config().region == "us-east-1");
 }
+
+TEST_CASE("service: AWS_MAX_ATTEMPTS is how often a request is tried at most") {
+  AwsBench bench;
+  bench.variables["AWS_REGION"] = "eu-west-1";
+  const auto config = [&] { return ServiceConfig::from_environment(bench.environment, "S3"); };
+  CHECK(config().retry.backoff.max_failures == 8);
+  for (const char* const good : {"1", "20", "1000"}) {
+    bench.variables["AWS_MAX_ATTEMPTS"] = good;
+    CHECK(std::to_string(config().retry.backoff.max_failures) == good);
+  }
+  for (const char* const bad : {"0", "-1", "1001", "8x", " 8", "99999999999999999999"}) {
+    bench.variables["AWS_MAX_ATTEMPTS"] = bad;
+    CHECK(test::message_of<io::Error>(config) == "AWS_MAX_ATTEMPTS is '" + std::string(bad) +
+                                                     "', should be a whole number from 1 to 1000");
+  }
+  bench.variables["AWS_MAX_ATTEMPTS"] = "";
+  CHECK(config().retry.backoff.max_failures == 8);
+}

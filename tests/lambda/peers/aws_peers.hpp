@@ -37,6 +37,9 @@ class FaultProxy {
   Peer peer_;
 };
 
+/// Where nearly half of all requests fail at random, for none of them to fail each time.
+inline constexpr int enough_tries = 25;
+
 /// Our clients, on an event loop of their own, with the environment that a function would have.
 class Clients {
  public:

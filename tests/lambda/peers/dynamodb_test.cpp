@@ -15,6 +15,7 @@ using lambda::io::Item;
 using lambda::testing::ask_sdk;
 using lambda::testing::Clients;
 using lambda::testing::dynalite;
+using lambda::testing::enough_tries;
 using lambda::testing::FaultProxy;
 using nlohmann::json;
 
@@ -102,6 +103,7 @@ TEST_CASE("items get through whatever happens on the way") {
                      seed);
     Clients::Options options;
     options.dynamodb_endpoint = proxy.endpoint();
+    options.tries = enough_tries;
     Clients clients(options);
     CHECK(clients.write(table, items(400)) == 400);
     CHECK((scan(table) == expected(items(400))));

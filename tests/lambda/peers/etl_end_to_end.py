@@ -21,7 +21,7 @@ import tempfile
 from collections import Counter
 
 import lifetime
-from local_api import ROOT, Failed, LocalApi, check, checked, function_environment, main
+from local_api import PATIENCE, ROOT, Failed, LocalApi, check, checked, function_environment, main
 from peer import Peer
 
 CHECK_RESULT = os.path.join(ROOT, "examples/lambda/csv_etl/check_result.py")
@@ -82,7 +82,7 @@ def run(options, stack):
     def invoke(what, table, endpoints):
         """One invocation of a new process."""
         event = {"input": f"s3://{BUCKET}/{KEY}", "output": f"dynamodb://{table}"}
-        with LocalApi(options.build, BOOTSTRAP, env | endpoints) as api:
+        with LocalApi(options.build, BOOTSTRAP, env | endpoints | PATIENCE) as api:
             reply, seconds = api.invoke(event)
         if reply["rows"] != options.rows or reply["items_written"] != GROUPS:
             raise Failed(f"the reply is wrong: {reply}")

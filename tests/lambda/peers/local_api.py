@@ -15,6 +15,8 @@ from peer import HERE
 ROOT = os.path.normpath(os.path.join(HERE, "../../.."))
 NPM = os.path.join(ROOT, "build/npm/tests/lambda/peers/node_modules")
 SKIPPED = 77
+# Where many requests fail at random, for none of them to fail each time.
+PATIENCE = {"AWS_MAX_ATTEMPTS": "25"}
 
 
 class Failed(Exception):

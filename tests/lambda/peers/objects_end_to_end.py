@@ -22,7 +22,7 @@ import sys
 import tempfile
 from urllib.parse import quote_plus
 
-from local_api import ROOT, Failed, LocalApi, check, checked, function_environment, main
+from local_api import PATIENCE, ROOT, Failed, LocalApi, check, checked, function_environment, main
 from peer import Peer
 
 # Where Debian's numpy and Pillow are installed.
@@ -203,7 +203,8 @@ def run(options, stack):
         proxy = stack.enter_context(
             Peer("fault_proxy.py", "--upstream", upstream, "--faults", FAULTS, "--seed", str(options.seed))
         )  # fmt: skip
-        work(options, env | {"AWS_ENDPOINT_URL_S3": proxy.hello["endpoint"]}, store, what, "with faults")
+        faulty = env | {"AWS_ENDPOINT_URL_S3": proxy.hello["endpoint"]} | PATIENCE
+        work(options, faulty, store, what, "with faults")
         counts = proxy.ask_by_signal(signal.SIGUSR1)
         print(f"  S3: {json.dumps(counts)}")
         if counts["upstream_failures"] or len(counts["faults"]) < 5:

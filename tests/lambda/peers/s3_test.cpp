@@ -12,6 +12,7 @@
 using lambda::io::Error;
 using lambda::testing::ask_sdk;
 using lambda::testing::Clients;
+using lambda::testing::enough_tries;
 using lambda::testing::FaultProxy;
 using lambda::testing::swift;
 using nlohmann::json;
@@ -196,6 +197,7 @@ TEST_CASE("downloads get through whatever happens on the way") {
     Clients::Options options;
     options.s3_endpoint = proxy.endpoint();
     options.s3.part_size = mib / 2;
+    options.tries = enough_tries;
     Clients clients(options);
     CHECK(same(clients.get(bucket, "key"), bytes));
     const json counts = proxy.counts();
