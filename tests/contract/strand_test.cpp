@@ -1,7 +1,9 @@
 #include <asio/any_io_executor.hpp>
 #include <asio/bind_executor.hpp>
 #include <asio/dispatch.hpp>
+#include <asio/execution/outstanding_work.hpp>
 #include <asio/io_context.hpp>
+#include <asio/require.hpp>
 #include <asio/strand.hpp>
 #include <asio/use_future.hpp>
 #include <cstddef>
@@ -122,22 +124,56 @@ TEST_CASE("run() knows of jobs whose handlers are on strands [P6]") {
   });
 }
 
-TEST_CASE("a handler on a strand that throws leaves run(), the rest comes after it [P3]") {
+TEST_CASE("handlers on strands that throw leave run() one by one, the rest comes after them [P3]") {
   for_each_strand([](auto make_strand) {
     ComputePool pool{{.threads = 1}};
     asio::io_context context;
     std::vector<int> called;
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < 10; ++i) {
       pool.execute([] {}, asio::bind_executor(make_strand(context), [&, i](std::exception_ptr) {
                      called.push_back(i);
-                     if (i == 2) throw std::runtime_error("handler 2");
+                     if (i % 3 == 1) throw std::runtime_error("handler " + std::to_string(i));
                    }));
     }
     wait_for_all(pool);
-    CHECK_THROWS_AS(context.run(), std::runtime_error);
-    context.run();
-    CHECK(called == std::vector{0, 1, 2, 3, 4});
+    std::vector<std::string> thrown;
+    std::vector<std::size_t> called_before;
+    for (;;) {
+      try {
+        context.run();
+        break;
+      } catch (const std::runtime_error& error) {
+        thrown.emplace_back(error.what());
+        called_before.push_back(called.size());
+      }
+    }
+    CHECK(thrown == std::vector<std::string>{"handler 1", "handler 4", "handler 7"});
+    CHECK(called_before == std::vector<std::size_t>{2, 5, 8});
+    CHECK(called == std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
   });
+}
+
+TEST_CASE("what is thrown in a loop that a handler on a strand runs leaves that loop [P3]") {
+  ComputePool pool{{.threads = 1}};
+  asio::io_context outer;
+  asio::io_context inner;
+  bool left_inner = false;
+  // Comes back by an executor's function object, as one on a strand does.
+  pool.execute([] {},
+               asio::bind_executor(
+                   asio::require(inner.get_executor(), asio::execution::outstanding_work.tracked),
+                   [](std::exception_ptr) { throw std::runtime_error("inner"); }));
+  pool.execute([] {}, asio::bind_executor(asio::make_strand(outer), [&](std::exception_ptr) {
+                 try {
+                   inner.run();
+                 } catch (const std::runtime_error&) {
+                   left_inner = true;
+                 }
+                 throw std::runtime_error("outer");
+               }));
+  wait_for_all(pool);
+  CHECK_THROWS_WITH(outer.run(), "outer");
+  CHECK(left_inner);
 }
 
 TEST_CASE("jobs that wait for their strand are dropped with its context [P19]") {

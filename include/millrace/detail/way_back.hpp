@@ -27,6 +27,31 @@ namespace millrace::detail {
 // initiating function it must not.
 enum class delivery { now_or_later, later };
 
+// A handler that an executor calls at once, inside of `arrive`, and what it throws. That goes on
+// from there and leaves the turn, and run(), as from any other handler. Asio would go on with the
+// turn, and make one exception of all that are thrown in it.
+class passage {
+ public:
+  passage() noexcept : outer_(std::exchange(current_, this)) {}
+  ~passage() { current_ = outer_; }
+  passage(const passage&) = delete;
+  passage& operator=(const passage&) = delete;
+
+  // The one that this thread is in, for the first who asks.
+  [[nodiscard]] static passage* take() noexcept { return std::exchange(current_, nullptr); }
+
+  void keep(std::exception_ptr thrown) noexcept { thrown_ = std::move(thrown); }
+  void rethrow() {
+    if (thrown_) std::rethrow_exception(std::move(thrown_));
+  }
+
+ private:
+  static inline constinit thread_local passage* current_ = nullptr;
+
+  passage* const outer_;
+  std::exception_ptr thrown_;
+};
+
 // What is handed to an executor: completes the job when called, drops it when dropped.
 template <class Allocator>
 class completion {
@@ -42,7 +67,16 @@ class completion {
     if (done_ != nullptr) done_->perform(job::step::drop);
   }
 
-  void operator()() { std::exchange(done_, nullptr)->perform(job::step::complete); }
+  void operator()() {
+    job& done = *std::exchange(done_, nullptr);
+    passage* const within = passage::take();
+    if (within == nullptr) return done.perform(job::step::complete);
+    try {
+      done.perform(job::step::complete);
+    } catch (...) {
+      within->keep(std::current_exception());
+    }
+  }
 
   [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_; }
 
@@ -170,7 +204,9 @@ class way_back_by_both {
     // Not counted while it waits for the strand: a context that goes may close the inbox first,
     // which waits for what is counted, and only then clear the strand's queue away.
     const inbox_share until_handed_over(std::move(inbox_));
+    passage on;
     other_->deliver(done, delivery::now_or_later, allocator);
+    on.rethrow();
     return false;
   }
 
