@@ -153,6 +153,29 @@ TEST_CASE("handlers on strands that throw leave run() one by one, the rest comes
   });
 }
 
+TEST_CASE("a handler that throws when its strand was busy leaves run(), too [P3]") {
+  for_each_strand([](auto make_strand) {
+    ComputePool pool{{.threads = 1}};
+    asio::io_context context;
+    const auto strand = make_strand(context);
+    std::latch entered(1);
+    std::latch release(1);
+    pool.execute([] {}, asio::bind_executor(strand, [&](std::exception_ptr) {
+                   entered.count_down();
+                   release.wait();
+                 }));
+    pool.execute([] {}, asio::bind_executor(
+                            strand, [](std::exception_ptr) { throw std::runtime_error("later"); }));
+    wait_for_all(pool);
+    std::thread busy([&] { context.run_one(); });
+    entered.wait();
+    context.poll();  // takes the second as far as it can get
+    release.count_down();
+    busy.join();
+    CHECK_THROWS_WITH(context.run(), "later");
+  });
+}
+
 TEST_CASE("what is thrown in a loop that a handler on a strand runs leaves that loop [P3]") {
   ComputePool pool{{.threads = 1}};
   asio::io_context outer;
