@@ -102,24 +102,31 @@ class ComputePool : public asio::execution_context {
   using executor_type = PoolExecutor<Instrumentation>;
   using default_token = asio::use_awaitable_t<>;
 
-  /// Makes the workers' arena; oneTBB starts the threads themselves when there is work.
+  /// Makes the pool; each of its threads starts when it is first needed.
+  ///
+  /// The threads are the pool's own: `threads` workers, and for fork-join up to as many helpers
+  /// less one, which run no jobs. oneTBB's own threads and limits don't matter to them. They block
+  /// all signals but those of their own faults.
   ///
   /// Throws `std::invalid_argument` for a configuration that `ComputeConfig::validate` refuses;
-  /// `std::system_error` with `errc::worker_limit` if a `tbb::global_control` of somebody else
-  /// leaves too few threads, `errc::stack_size_fixed` if the threads exist with a smaller stack,
-  /// `errc::placement_refused` if the system denies them their CPUs or nice value,
-  /// `errc::used_after_fork` in a child of a process that has had a pool; `std::bad_alloc`.
-  explicit ComputePool(ComputeConfig config = {}) : core_(std::move(config)) {}
+  /// `std::system_error` with `errc::placement_refused` if the system denies the workers their CPUs
+  /// or nice value, `errc::used_after_fork` in a child of a process that has had a pool;
+  /// `std::bad_alloc`.
+  explicit ComputePool(ComputeConfig config = {})
+      : core_(std::move(config), static_cast<asio::execution_context*>(this)) {}
 
-  /// Shuts the pool down, waits for the jobs that run, for what its executor was given and for
-  /// tracked executors, and then shuts down its services, as every execution context does.
+  /// Shuts the pool down, waits for the jobs that run and for what its executor was given before,
+  /// ends its threads, and then shuts down its services, as every execution context does.
   ///
-  /// Handlers of other contexts are not waited for: they get their completions later, and need no
-  /// pool for it. Must not run on one of the pool's own workers, in a job or in a handler without
-  /// executor: it would wait for itself, so it says so on stderr and ends the program. In a child
-  /// of a fork it waits for nothing, and leaves the workers' memory as it is.
+  /// What is merely suspended on its executor is destroyed, and so is what the executor is given
+  /// meanwhile, as by `asio::thread_pool`'s destructor; `async_drain` and the coroutines' own ends
+  /// are for waiting. Handlers of other contexts are not waited for: they get their completions
+  /// later, and need no pool for it. May run anywhere but on one of the pool's own threads, in a job
+  /// or in a handler without executor: there it would wait for itself, so it says so on stderr and
+  /// ends the program. In a child of a fork it waits for nothing, and leaves the workers' memory as
+  /// it is.
   ~ComputePool() {
-    if (core_.on_worker()) {
+    if (core_.on_own_thread()) {
       std::fputs(
           "millrace::ComputePool: destroyed by a job of its own, which would wait for itself\n",
           stderr);
@@ -127,7 +134,9 @@ class ComputePool : public asio::execution_context {
     }
     core_.close();
     asio::execution_context::shutdown();
+    core_.drop_left();
     asio::execution_context::destroy();
+    core_.drop_left();
   }
 
   /// Runs one job.
@@ -290,16 +299,16 @@ class ComputePool : public asio::execution_context {
       using handler_type = std::decay_t<Handler>;
       using operation =
           detail::operation<core_type, std::decay_t<Body>, handler_type, executor_type, Timed>;
-      pool->core_.require_same_process();
       handler_type handler(std::forward<Handler>(token_handler));
       std::optional<detail::operation_ptr<operation>> made;
       try {
+        pool->core_.require_same_process();
         made.emplace(
             detail::operation_ptr<operation>::make(handler, pool->core_, std::forward<Body>(body),
                                                    std::move(handler), get_executor(), options));
-      } catch (const std::bad_alloc&) {
+      } catch (...) {
         // Not thrown, if it can be helped: a coroutine couldn't catch it. The handler is the last
-        // that an operation takes, so it is still here.
+        // that an operation takes, so it is still here, unless it is what has thrown.
         using result = typename std::decay_t<Body>::result_type;
         return detail::fail_later<detail::job_result<result>>(std::move(handler), get_executor(),
                                                               std::current_exception());
@@ -329,15 +338,23 @@ class ComputePool : public asio::execution_context {
     void operator()(Handler&& token_handler) const {
       using handler_type = std::decay_t<Handler>;
       using operation = detail::drain_op<core_type, handler_type, executor_type>;
-      pool->core_.require_same_process();
       handler_type handler(std::forward<Handler>(token_handler));
-      operation::start(pool->core_, detail::operation_ptr<operation>::make(
-                                        handler, pool->core_, std::move(handler), get_executor()));
+      std::optional<detail::operation_ptr<operation>> made;
+      try {
+        pool->core_.require_same_process();
+        made.emplace(detail::operation_ptr<operation>::make(handler, pool->core_,
+                                                            std::move(handler), get_executor()));
+      } catch (...) {
+        return detail::fail_later<detail::job_result<void>>(std::move(handler), get_executor(),
+                                                            std::current_exception());
+      }
+      operation::start(pool->core_, *std::move(made));
     }
   };
 
   template <class Body, class Token, class Options>
   auto start(Body body, Token&& token, const Options& options, where place = where::on_a_worker) {
+    core_.require_same_process();  // here, where a coroutine can catch it
     using signature = typename detail::completion_signature<typename Body::result_type>::type;
     return asio::async_initiate<Token, signature>(
         initiation<timed<Options>>{this, place, options_of(options)}, token, std::move(body));
@@ -390,7 +407,7 @@ class ComputePool : public asio::execution_context {
     using body = detail::execute_body<std::decay_t<F>>;
     detail::sync_op<core_type, body, timed<Options>> operation(
         core_, body(std::decay_t<F>(std::forward<F>(f))), options_of(options));
-    return operation();
+    return operation(options_of(options));
   }
 
   core_type core_;

@@ -7,12 +7,8 @@ namespace millrace {
 
 /// What the pool itself decides. A job's own exceptions are never translated into these.
 enum class errc {
-  /// Somebody else's oneTBB limit leaves the process fewer worker threads than its pools need.
-  worker_limit = 1,
-  /// The worker threads exist already, with a smaller stack than this pool asks for.
-  stack_size_fixed,
   /// The call would wait for something that can only happen after the call returns.
-  would_deadlock,
+  would_deadlock = 3,
   /// `ComputeConfig::max_pending` jobs are pending, and `overflow` is `Overflow::reject`.
   queue_full,
   /// The job's deadline passed before it started.
@@ -25,8 +21,7 @@ enum class errc {
   handle_spent,
   /// No pool is attached to the context of the executor, see `attach`.
   no_current_pool,
-  /// The system doesn't let the workers have the CPUs or the nice value that the pool asks for, or
-  /// not give them back.
+  /// The system doesn't let the workers have the CPUs or the nice value that the pool asks for.
   placement_refused,
 };
 
@@ -40,10 +35,6 @@ enum class errc {
 
     [[nodiscard]] std::string message(int code) const override {
       switch (static_cast<errc>(code)) {
-        case errc::worker_limit:
-          return "fewer worker threads are allowed than the pools of this process need";
-        case errc::stack_size_fixed:
-          return "the worker threads exist already, with a smaller stack";
         case errc::would_deadlock:
           return "the call would wait for itself";
         case errc::queue_full:

@@ -1,5 +1,5 @@
 // What holds where a process may not lower a nice value again: one scenario per process, because
-// what such a process has given its threads stays.
+// the process gives up that right first.
 //
 // usage: nice_program SCENARIO
 #include <sys/prctl.h>
@@ -8,16 +8,15 @@
 
 #include <cstdio>
 #include <exception>
-#include <latch>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
-#include "millrace/detail/arena.hpp"
+#include "millrace/compute_pool.hpp"
 
 namespace {
 
-using millrace::detail::arena;
+using millrace::ComputePool;
 
 constexpr int skipped = 77;
 
@@ -38,20 +37,13 @@ void give_up_privileges() {
   check(::prctl(PR_SET_DUMPABLE, 1) == 0, "prctl");
 }
 
-int nice_in(arena& workers) {
-  int nice = 0;
-  std::latch done(1);
-  workers.call([&] {
-    nice = own_nice();
-    done.count_down();
-  });
-  done.wait();
-  return nice;
+int nice_in(ComputePool<>& pool) {
+  return pool.execute_sync([] { return own_nice(); });
 }
 
 std::string refusal(int nice) {
   try {
-    const arena refused(1, 0, "refused", {.cpus = {}, .nice = nice});
+    const ComputePool refused({.threads = 1, .nice = nice});
   } catch (const std::system_error& error) {
     check(error.code() == millrace::errc::placement_refused, "another error");
     return error.what();
@@ -59,45 +51,26 @@ std::string refusal(int nice) {
   throw std::runtime_error("nice " + std::to_string(nice) + " was accepted");
 }
 
-void all_the_same() {
+// Whatever other pools have, before, meanwhile and afterwards.
+void each_its_own() {
   const int own = own_nice();
+  ComputePool plain({.threads = 1});
   {
-    arena one(1, 0, "one", {.cpus = {}, .nice = 5});
-    arena two(1, 0, "two", {.cpus = {}, .nice = 5});
-    check(nice_in(one) == own + 5 && nice_in(two) == own + 5, "not 5");
-  }
-  arena three(2, 0, "three", {.cpus = {}, .nice = 5});
-  check(nice_in(three) == own + 5, "not 5 again");
-  check(own_nice() == own, "this thread's own");
-}
-
-void another_afterwards() {
-  {
-    arena nice(1, 0, "nice", {.cpus = {}, .nice = 5});
-    nice_in(nice);
-  }
-  for (const int other : {0, 4, 6}) {
-    check(refusal(other).find("nice is " + std::to_string(other) +
-                              ", must be 5: without CAP_SYS_NICE") != std::string::npos,
-          refusal(other));
-  }
-}
-
-void another_before() {
-  const int own = own_nice();
-  {
-    arena plain(1, 0, "plain");
-    check(refusal(5).find("nice is 5, must be 0: without") != std::string::npos, refusal(5));
+    ComputePool five({.threads = 1, .nice = 5});
+    ComputePool three({.threads = 1, .nice = 3});
+    check(nice_in(five) == own + 5, "not 5");
+    check(nice_in(three) == own + 3, "not 3");
     check(nice_in(plain) == own, "the plain pool's workers");
   }
-  arena nice(1, 0, "nice", {.cpus = {}, .nice = 5});
-  check(nice_in(nice) == own + 5, "not 5");
+  ComputePool four({.threads = 2, .nice = 4});
+  check(nice_in(four) == own + 4, "not 4");
+  check(own_nice() == own, "this thread's own");
 }
 
 void below_zero() {
   check(refusal(-1).find("nice is -1, must be at least 0: less needs") != std::string::npos,
         refusal(-1));
-  arena plain(1, 0, "plain");
+  ComputePool plain({.threads = 1});
   check(nice_in(plain) == own_nice(), "the plain pool's workers");
 }
 
@@ -113,12 +86,8 @@ int main(int count, char** arguments) {
   try {
     give_up_privileges();
     if (own_nice() > 10) return skipped;  // no room for what the scenarios add
-    if (scenario == "all_the_same")
-      all_the_same();
-    else if (scenario == "another_afterwards")
-      another_afterwards();
-    else if (scenario == "another_before")
-      another_before();
+    if (scenario == "each_its_own")
+      each_its_own();
     else if (scenario == "below_zero")
       below_zero();
     else if (scenario == "out_of_range")

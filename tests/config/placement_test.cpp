@@ -163,49 +163,21 @@ TEST_CASE("pinned pools that live at once take different CPUs first") {
 
 TEST_CASE("workers of a pool with fewer CPUs share those") {
   const detail::cpu_mask first = detail::mask_of({this_task().cpus.front()});
-  detail::arena arena(2, 0, "few", {.cpus = first});
-  std::barrier meet(2);
-  std::latch done(2);
-  std::vector<int> seen[2];
-  for (auto& cpus : seen) {
-    arena.call([&] {
-      meet.arrive_and_wait();
-      cpus = this_task().cpus;
-      done.count_down();
-    });
+  const detail::worker_places places({.cpus = first}, 2);
+  for (int worker = -1; worker < 2; ++worker) {
+    std::vector<int> seen;
+    std::thread([&] {
+      places.take(worker);
+      seen = this_task().cpus;
+    }).join();
+    CHECK(seen == std::vector<int>{this_task().cpus.front()});
   }
-  done.wait();
-  CHECK(seen[0] == std::vector<int>{this_task().cpus.front()});
-  CHECK(seen[1] == seen[0]);
-}
-
-TEST_CASE("threads get their CPUs back when their pool ends") {
-  const Task self = this_task();
-  const ComputePool keeper{{.threads = 1}};  // of the threads: oneTBB ends them with its last arena
-  std::vector<pid_t> threads;
-  {
-    ComputePool pool{{.threads = 2, .pin_threads = true}};
-    threads = Workers(pool).threads;
-  }
-  for (const pid_t thread : threads) CHECK(task(thread).cpus == self.cpus);
-  CHECK(this_task().cpus == self.cpus);
-}
-
-TEST_CASE("threads get their CPUs back when they leave a pool that lives on") {
-  const Task self = this_task();
-  ComputePool pool{{.threads = 2, .pin_threads = true}};
-  // They leave when they have found nothing to do for a while. If they don't, this test hangs.
-  for (const pid_t thread : Workers(pool).threads) {
-    while (task(thread).cpus != self.cpus) std::this_thread::yield();
-  }
-  for (const Task& one : Workers(pool).tasks) CHECK(one.cpus.size() == 1);
 }
 
 TEST_CASE("a thread that a pinned worker has created isn't pinned in another pool") {
   const Task self = this_task();
   ComputePool pinned{{.threads = 1, .pin_threads = true}};
-  // More than there can be so far, so that oneTBB has to create some now, from inside the pool.
-  ComputePool plain{{.threads = 24}};
+  ComputePool plain{{.threads = 3}};
   std::optional<Workers> workers;
   pinned.execute_sync([&] { workers.emplace(plain); });
   for (const Task& one : workers->tasks) CHECK(one.cpus == self.cpus);
@@ -215,41 +187,24 @@ TEST_CASE("placed pools that come and go leave the others' workers alone") {
   const Task self = this_task();
   ComputePool plain{{.threads = 2}};
   for (int round = 0; round < 50; ++round) {
-    // Its threads are those that the last one had, which may not have left that when it went.
     ComputePool pinned{{.threads = 2, .pin_threads = true}};
     for (const Task& one : Workers(pinned).tasks) REQUIRE(one.cpus.size() == 1);
     for (const Task& one : Workers(plain).tasks) REQUIRE(one.cpus == self.cpus);
   }
 }
 
-TEST_CASE("workers have the nice value that was asked for and then their own") {
+TEST_CASE("workers have the nice value that was asked for, others theirs") {
   if (!privileged()) return;  // then nice_program has the cases
   const Task self = this_task();
-  const ComputePool keeper{{.threads = 1}};
-  std::vector<pid_t> threads;
   {
     ComputePool pool{{.threads = 2, .nice = some_nice(self.nice)}};
-    const Workers workers(pool);
-    threads = workers.threads;
-    for (const Task& one : workers.tasks) CHECK(one.nice == self.nice + some_nice(self.nice));
+    for (const Task& one : Workers(pool).tasks) CHECK(one.nice == self.nice + some_nice(self.nice));
     ComputePool plain{{.threads = 2}};
     for (const Task& one : Workers(plain).tasks) CHECK(one.nice == self.nice);
   }
-  for (const pid_t thread : threads) CHECK(task(thread).nice == self.nice);
   ComputePool urgent{{.threads = 1, .nice = -1}};
   CHECK(Workers(urgent).tasks.front().nice == self.nice - 1);
   CHECK(this_task().nice == self.nice);
-}
-
-TEST_CASE("threads get their nice value back when they leave a pool that lives on") {
-  if (!privileged()) return;
-  const Task self = this_task();
-  ComputePool pool{{.threads = 2, .nice = some_nice(self.nice)}};
-  // They leave when they have found nothing to do for a while. If they don't, this test hangs.
-  for (const pid_t thread : Workers(pool).threads) {
-    while (task(thread).nice != self.nice) std::this_thread::yield();
-  }
-  for (const Task& one : Workers(pool).tasks) CHECK(one.nice == self.nice + some_nice(self.nice));
 }
 
 TEST_CASE("a nice value counts from the maker's own, even if that is a nice worker") {
@@ -266,7 +221,7 @@ TEST_CASE("a thread that a nice worker has created is its own in another pool") 
   if (!privileged()) return;
   const Task self = this_task();
   ComputePool nice{{.threads = 1, .nice = some_nice(self.nice)}};
-  ComputePool plain{{.threads = 32}};
+  ComputePool plain{{.threads = 3}};
   std::optional<Workers> workers;
   nice.execute_sync([&] { workers.emplace(plain); });
   for (const Task& one : workers->tasks) CHECK(one.nice == self.nice);

@@ -762,27 +762,6 @@ TEST_CASE("a destroyed pool waits for a job that runs, and for what its executor
   CHECK(posted == 5);
 }
 
-TEST_CASE("a destroyed pool waits for tracked executors [P22]") {
-  std::atomic<bool> pool_gone = false;
-  bool gone_too_early = false;
-  bool posted = false;
-  auto pool = std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 1});
-  std::thread destroyer;
-  {
-    const auto tracked =
-        asio::prefer(pool->get_executor(), asio::execution::outstanding_work.tracked);
-    destroyer = std::thread([&] {
-      pool.reset();
-      pool_gone = true;
-    });
-    gone_too_early = comes_true([&] { return pool_gone.load(); });
-    if (!gone_too_early) asio::post(tracked, [&] { posted = true; });
-  }
-  destroyer.join();
-  CHECK_FALSE(gone_too_early);
-  CHECK(posted);
-}
-
 TEST_CASE("after shutdown every operation is refused and nothing runs [P22]") {
   ComputePool pool{{.threads = 2}};
   pool.shutdown();

@@ -6,8 +6,8 @@
 #include <asio/bind_executor.hpp>
 #include <asio/cancellation_signal.hpp>
 #include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/io_context.hpp>
-#include <asio/post.hpp>
 #include <asio/strand.hpp>
 #include <atomic>
 #include <exception>
@@ -136,10 +136,12 @@ struct Traveller {
     for (int i = 0; i < handlers && !arrival.ended; ++i) {
       if (where == JobIs::queued && i + 1 == handlers) {
         // What the coroutine waits for now was submitted before, and so ends before this begins.
-        asio::post(*pool, [&] {
-          blocker_begun.release();
-          blocker_released.acquire();
-        });
+        pool->execute(
+            [&] {
+              blocker_begun.release();
+              blocker_released.acquire();
+            },
+            asio::detached);
         blocker_begun.acquire();
         blocked = true;
       }

@@ -7,7 +7,7 @@
 
 namespace test {
 
-// A job for tests of what carries jobs: tells what was done with it.
+// A job for tests of what carries jobs: tells what was done with it, but for its release.
 class Job final : public millrace::detail::job {
  public:
   using action = std::function<void(step)>;
@@ -23,6 +23,7 @@ class Job final : public millrace::detail::job {
   static const void* act(job& base, step which) {
     auto& self = static_cast<Job&>(base);
     if (which == step::home) return self.comes_home_to;
+    if (which == step::release) return nullptr;
     const action last = self.action_;  // which may end the job's life
     if (last) last(which);
     return nullptr;

@@ -30,9 +30,9 @@ std::vector<int> numbers(const job_batch& batch) {
 TEST_CASE("performing a step does it once, with that step") {
   std::vector<job::step> done;
   test::Job one(0, [&](job::step which) { done.push_back(which); });
-  one.perform(job::step::cancel);
+  one.perform(job::step::settle);
   one.perform(job::step::run);
-  CHECK(done == std::vector{job::step::cancel, job::step::run});
+  CHECK(done == std::vector{job::step::settle, job::step::run});
   int here = 0;
   one.comes_home_to = &here;
   CHECK(one.home() == &here);

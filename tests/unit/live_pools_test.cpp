@@ -60,12 +60,12 @@ TEST_CASE("the jobs of a home are abandoned, in every pool, and no others") {
     pool->add(&home, [&](job::step which) { mine.push_back(which); });
   }
   live_pools::abandon_jobs_of(&home);
-  CHECK(mine == std::vector<job::step>(4, job::step::abandon));
+  CHECK(mine == std::vector<job::step>(4, job::step::settle));
   CHECK(others.empty());
   live_pools::abandon_jobs_of(&home);
   CHECK(mine.size() == 4);
   live_pools::abandon_jobs_of(&other);
-  CHECK(others == std::vector<job::step>(2, job::step::abandon));
+  CHECK(others == std::vector<job::step>(2, job::step::settle));
 }
 
 TEST_CASE("a pool that has gone is asked no more") {

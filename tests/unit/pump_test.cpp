@@ -16,9 +16,14 @@ using step = detail::job::step;
 namespace {
 
 struct Pumped {
-  explicit Pumped(int workers, std::chrono::nanoseconds idle_spin = {})
-      : arena(workers, 0, "pump"), pump(arena, workers, idle_spin, keep) {}
-  ~Pumped() { keep.wait(); }
+  explicit Pumped(int threads, std::chrono::nanoseconds idle_spin = {})
+      : workers({.threads = threads, .thread_name = "pump"}, this,
+                {[](void* to) noexcept { static_cast<detail::pump*>(to)->work(); }, &pump}),
+        pump(workers, this, idle_spin, keep) {}
+  ~Pumped() {
+    keep.wait();
+    workers.stop();
+  }
 
   void submit(test::Job& one, std::size_t priority = 1) {
     one.priority = static_cast<std::uint8_t>(priority);
@@ -27,7 +32,7 @@ struct Pumped {
   }
 
   detail::outstanding_count keep;
-  detail::arena arena;
+  detail::workers workers;
   detail::pump pump;
 };
 

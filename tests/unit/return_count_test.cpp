@@ -91,7 +91,7 @@ TEST_CASE("closing drops the jobs that haven't begun") {
   queued.comes_home_to = out->home();
   pool.queued = &queued;
   count.close();  // for ever, if the job stayed
-  CHECK(what == job::step::abandon);
+  CHECK(what == job::step::settle);
 }
 
 TEST_CASE("in a forked child nothing that the parent has out is waited for") {

@@ -1,5 +1,11 @@
 #include "millrace/detail/turn_scope.hpp"
 
+#include <atomic>
+#include <latch>
+#include <memory>
+#include <mutex>
+#include <thread>
+
 #include "support/catch.hpp"
 
 using millrace::detail::turn_scope;
@@ -7,7 +13,11 @@ using millrace::detail::turn_scope;
 namespace {
 class Holder final : public turn_scope::holder {
  public:
-  void end_of_turn() noexcept override { ++ends; }
+  void end_of_turn(turn_scope& turn) noexcept override {
+    leases.remove(turn);
+    ++ends;
+  }
+  turn_scope::list leases;
   int ends = 0;
 };
 }  // namespace
@@ -21,7 +31,7 @@ TEST_CASE("a turn tells who holds jobs back that it ends, and nobody else") {
   }
   {
     turn_scope outer;
-    outer.hold_for(holder);
+    holder.leases.add(outer, holder);
     {
       const turn_scope inner;
       CHECK(turn_scope::current()->held_by() == nullptr);
@@ -31,4 +41,64 @@ TEST_CASE("a turn tells who holds jobs back that it ends, and nobody else") {
   }
   CHECK(holder.ends == 1);
   CHECK(turn_scope::current() == nullptr);
+}
+
+TEST_CASE("a holder takes its leases back from turns on any thread, which end without it [P48]") {
+  auto holder = std::make_unique<Holder>();
+  std::latch held(1);
+  std::latch taken_back(1);
+  std::thread other([&] {
+    turn_scope turn;
+    holder->leases.add(turn, *holder);
+    held.count_down();
+    taken_back.wait();
+    CHECK(turn.held_by() == nullptr);
+  });
+  held.wait();
+  {
+    turn_scope own;
+    holder->leases.add(own, *holder);
+    CHECK(holder->leases.revoke_all(*holder) == 2);
+    CHECK(holder->leases.revoke_all(*holder) == 0);
+    CHECK(own.held_by() == nullptr);
+    CHECK(holder->ends == 0);
+    holder.reset();
+  }
+  taken_back.count_down();
+  other.join();
+}
+
+TEST_CASE("of a turn that ends and a holder that takes back, one ends the lease [P48]") {
+  for (int round = 0; round < 5000; ++round) {
+    struct Locked final : turn_scope::holder {
+      void end_of_turn(turn_scope& turn) noexcept override {
+        const std::lock_guard lock(mutex);
+        leases.remove(turn);
+        ++ends;
+      }
+      std::mutex mutex;
+      turn_scope::list leases;
+      std::atomic<unsigned> ends = 0;
+    } holder;
+    std::latch both(2);
+    std::latch held(1);
+    std::thread turns([&] {
+      turn_scope turn;
+      {
+        const std::lock_guard lock(holder.mutex);
+        holder.leases.add(turn, holder);
+      }
+      held.count_down();
+      both.arrive_and_wait();
+    });
+    held.wait();
+    both.arrive_and_wait();
+    unsigned revoked = 0;
+    {
+      const std::lock_guard lock(holder.mutex);
+      revoked = holder.leases.revoke_all(holder);
+    }
+    turns.join();
+    REQUIRE(revoked + holder.ends == 1);
+  }
 }

@@ -1,206 +1,65 @@
 #pragma once
 
-#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_group.h>
-#include <oneapi/tbb/task_scheduler_observer.h>
-#include <pthread.h>
 
-#include <atomic>
-#include <cstddef>
-#include <memory>
-#include <mutex>
-#include <new>
-#include <string>
-#include <system_error>
 #include <type_traits>
 #include <utility>
-
-#include "millrace/detail/event.hpp"
-#include "millrace/detail/placement.hpp"
-#include "millrace/detail/worker_frame.hpp"
-#include "millrace/error.hpp"
 
 // The one file that names oneTBB.
 namespace millrace::detail {
 
-// oneTBB lets a process have "number of CPUs - 1" workers unless a global_control says otherwise,
-// and of all live controls the smallest wins. Pools therefore share one control that allows the sum
-// of their workers; each pool holds its share for as long as it lives.
-class worker_share {
+// Where one worker forks: an arena of its own, so that nobody meets another job's tasks in it. All of
+// its places are reserved for the pool's threads; oneTBB sends none of its own.
+class worker_arena {
  public:
-  // Throws errc::worker_limit if somebody else's control allows fewer.
-  explicit worker_share(int workers) : workers_(workers) {
-    auto& all = registry();
-    const std::lock_guard lock(all.mutex);
-    all.allow(all.workers + workers);
-    const auto allowed = control::active_value(control::max_allowed_parallelism);
-    const auto wanted = static_cast<std::size_t>(all.workers) + 1;
-    if (allowed < wanted) {
-      all.allow_less(workers);
-      throw std::system_error(
-          make_error_code(errc::worker_limit),
-          "millrace::ComputePool: threads is " + std::to_string(workers) +
-              ", but a tbb::global_control of this process sets max_allowed_parallelism to " +
-              std::to_string(allowed) + "; it must be at least " + std::to_string(wanted) +
-              " (the workers of all pools + 1)");
-    }
-  }
+  // `places` for threads at once: a worker and all who may help it.
+  explicit worker_arena(int places) : arena_(places, static_cast<unsigned>(places)) {}
 
-  ~worker_share() {
-    auto& all = registry();
-    const std::lock_guard lock(all.mutex);
-    all.allow_less(workers_);
-  }
-
-  worker_share(const worker_share&) = delete;
-  worker_share& operator=(const worker_share&) = delete;
-
- private:
-  using control = oneapi::tbb::global_control;
-
-  struct process_wide {
-    std::mutex mutex;
-    int workers = 0;
-    std::unique_ptr<control> limit;
-
-    // The new control is made before the old one goes: without any, the limit would fall back to
-    // the number of CPUs for a moment and workers would leave their arenas.
-    void allow(int total) {
-      auto next = total == 0 ? nullptr
-                             : std::make_unique<control>(control::max_allowed_parallelism,
-                                                         static_cast<std::size_t>(total) + 1);
-      limit = std::move(next);
-      workers = total;
-    }
-
-    // Where there is no memory for a lower limit the higher one does no harm.
-    void allow_less(int fewer) noexcept {
-      try {
-        allow(workers - fewer);
-      } catch (const std::bad_alloc&) {
-        workers -= fewer;
-      }
-    }
-  };
-
-  static process_wide& registry() {
-    static process_wide instance;
-    return instance;
-  }
-
-  int workers_;
-};
-
-// Names and places each thread that enters the arena and notes there which pool it works for.
-class worker_observer final : public oneapi::tbb::task_scheduler_observer {
- public:
-  worker_observer(oneapi::tbb::task_arena& arena, pool_id pool, int workers,
-                  std::string thread_name, const worker_placement& placement)
-      : task_scheduler_observer(arena),
-        pool_(pool),
-        workers_(workers),
-        thread_name_(std::move(thread_name)),
-        placed_(placement, workers) {
-    observe(true);
-  }
-  // No callback runs after this, although threads may still be in the arena: `placed_` sends them
-  // home.
-  ~worker_observer() override { observe(false); }
-
-  void on_scheduler_entry(bool /*is_worker*/) override {
-    this_worker.pool = pool_;
-    // An arena of one has two slots, of which its worker may take either.
-    const int slot = oneapi::tbb::this_task_arena::current_thread_index();
-    const int index = slot % workers_;
-    // Can't fail: ComputeConfig::validate has measured the longest name.
-    ::pthread_setname_np(::pthread_self(), (thread_name_ + '-' + std::to_string(index)).c_str());
-    placed_.enter(slot);
-  }
-
-  void on_scheduler_exit(bool /*is_worker*/) override {
-    this_worker.pool = no_pool;
-    placed_.leave();
-  }
-
- private:
-  pool_id pool_;
-  int workers_;
-  std::string thread_name_;
-  placed_workers placed_;
-};
-
-// The workers of one pool.
-class arena {
- public:
-  // Throws std::system_error with errc::worker_limit, stack_size_fixed or placement_refused.
-  arena(int workers, std::size_t stack_size, const std::string& thread_name,
-        const worker_placement& placement = {})
-      : share_(workers),
-        stack_(make_stack(stack_size)),
-        // No reserved slot: of (n, 1), oneTBB's default, enqueued work would get n - 1 workers.
-        arena_(workers, 0),
-        // An observer of an arena that can't be set up fails in its destructor.
-        observer_((arena_.initialize(), arena_), id_, workers, thread_name, placement) {
-    if (stack_size != 0) check_stack(stack_size);
-  }
-
-  [[nodiscard]] pool_id id() const noexcept { return id_; }
-
-  // Calls in one worker, which runs `errand`, a small noexcept callable. Enqueued tasks are taken
-  // by workers that have nothing else on their stack, never by one that waits inside a job.
-  template <class Errand>
-  void call(Errand errand) {
-    arena_.enqueue(std::move(errand));
-  }
-
-  // Runs `f` on the calling worker so that a wait inside it, of a parallel_for say, takes up
-  // nothing but the work that `f` itself has spawned.
+  // Runs `f` on the calling thread as a member of the arena. Throws std::bad_alloc; what `f` throws
+  // goes through.
   template <class F>
-  static void isolate(F&& f) {
-    oneapi::tbb::this_task_arena::isolate(std::forward<F>(f));
+  void enter(F&& f) {
+    arena_.execute(std::forward<F>(f));
   }
 
  private:
-  using control = oneapi::tbb::global_control;
-
-  static std::unique_ptr<control> make_stack(std::size_t size) {
-    return size == 0 ? nullptr : std::make_unique<control>(control::thread_stack_size, size);
-  }
-
-  // The size is read once, when oneTBB makes its first thread, which may have been before this
-  // pool: ask a worker what it really has.
-  void check_stack(std::size_t wanted) {
-    std::size_t has = 0;
-    event measured;
-    arena_.enqueue([&] {
-      pthread_attr_t attributes;
-      if (::pthread_getattr_np(::pthread_self(), &attributes) == 0) {
-        ::pthread_attr_getstacksize(&attributes, &has);
-        ::pthread_attr_destroy(&attributes);
-      }
-      measured.set();
-    });
-    measured.wait();
-    if (has < wanted) {
-      throw std::system_error(make_error_code(errc::stack_size_fixed),
-                              "millrace::ComputePool: stack_size is " + std::to_string(wanted) +
-                                  ", but the workers were made with " + std::to_string(has) +
-                                  " bytes; make the pool with the largest stack first");
-    }
-  }
-
-  static pool_id next_id() noexcept {
-    static std::atomic<pool_id> last{no_pool};
-    return last.fetch_add(1, std::memory_order_relaxed) + 1;
-  }
-
-  pool_id id_ = next_id();
-  worker_share share_;
-  std::unique_ptr<control> stack_;  // before the arena: oneTBB reads it when that is made
   oneapi::tbb::task_arena arena_;
-  worker_observer observer_;
 };
+
+// The stay of one thread in an arena to help whoever forks there: it takes up what is to be had
+// until it is called back, and then what it has begun.
+class helping_stay {
+ public:
+  helping_stay() : group_(context_) {}
+
+  // On the thread that is going to help. Throws std::bad_alloc.
+  void begin() {
+    held_ = group_.defer([] {});
+  }
+  // Returns after call_back().
+  void help_in(worker_arena& where) {
+    where.enter([this] { group_.wait(); });
+  }
+  // Any thread that oneTBB knows.
+  void call_back() noexcept { held_ = {}; }
+
+ private:
+  oneapi::tbb::task_group_context context_{oneapi::tbb::task_group_context::isolated};
+  oneapi::tbb::task_group group_;
+  oneapi::tbb::task_handle held_;
+};
+
+// Runs `f` on the calling thread as a task of its own, so that a wait inside it, of a parallel_for
+// say, takes up nothing but the work that `f` itself has spawned, and what `f` cancels outside of
+// any algorithm is itself and no other job. What it throws goes through.
+template <class F>
+void isolated(F&& f) {
+  oneapi::tbb::this_task_arena::isolate([&] {
+    oneapi::tbb::task_group_context own(oneapi::tbb::task_group_context::isolated);
+    oneapi::tbb::task_group(own).run_and_wait([&] { f(); });
+  });
+}
 
 // Children of one fork-join region; going, it waits for them.
 class fork_group {

@@ -70,6 +70,8 @@ class consumers {
     return false;
   }
 
+  [[nodiscard]] std::uint32_t how_many_inside() const noexcept { return inside(word_.load()); }
+
   // Will somebody who is inside look for more before long, or is nobody free to come? Either way it
   // is no use to call one now.
   [[nodiscard]] bool will_look() const noexcept {

@@ -2,12 +2,14 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "millrace/detail/native_thread.hpp"
 
 namespace millrace::detail {
 
@@ -44,16 +46,25 @@ class deadline_timer {
     std::size_t place_ = nowhere;
   };
 
-  // Throws std::system_error if there can be no further thread.
-  deadline_timer() : thread_(start()) {}
+  // Throws std::system_error if there can be no further thread, and std::bad_alloc.
+  deadline_timer() : shared_(std::make_shared<shared>()) {
+    const signals_blocked for_it;
+    thread_ = std::thread([all = shared_] { run(all); });
+  }
 
+  // May run in deadline_came(), after let_go(): what that destroys may be the last owner of this.
   ~deadline_timer() {
+    if (!thread_.joinable()) return;
     {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
+      const std::lock_guard lock(shared_->mutex);
+      shared_->stop = true;
     }
-    changed_.notify_one();
-    thread_.join();
+    shared_->changed.notify_one();
+    if (thread_.get_id() == std::this_thread::get_id()) {
+      thread_.detach();
+    } else {
+      thread_.join();
+    }
   }
 
   deadline_timer(const deadline_timer&) = delete;
@@ -63,111 +74,108 @@ class deadline_timer {
   void add(entry& one) {
     bool earliest = false;
     {
-      const std::lock_guard lock(mutex_);
-      heap_.push_back(&one);
-      one.place_ = heap_.size() - 1;
-      up(one.place_);
+      const std::lock_guard lock(shared_->mutex);
+      shared_->heap.push_back(&one);
+      one.place_ = shared_->heap.size() - 1;
+      shared_->up(one.place_);
       earliest = one.place_ == 0;
     }
-    if (earliest) changed_.notify_one();
+    if (earliest) shared_->changed.notify_one();
   }
 
   // Not from deadline_came(), except after let_go(). Waits while the timer's thread is at it.
   void remove(entry& one) noexcept {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock(shared_->mutex);
     if (one.place_ != entry::nowhere) {
-      take_out(one.place_);
+      shared_->take_out(one.place_);
     } else {
-      let_go_.wait(lock, [&] { return current_ != &one; });
+      shared_->let_go.wait(lock, [&] { return shared_->current != &one; });
     }
   }
 
   // From deadline_came(): the entry may go from here on.
   void let_go() noexcept {
     {
-      const std::lock_guard lock(mutex_);
-      current_ = nullptr;
+      const std::lock_guard lock(shared_->mutex);
+      shared_->current = nullptr;
     }
-    let_go_.notify_all();
+    shared_->let_go.notify_all();
   }
 
  private:
-  // Signals are for the threads of the program.
-  std::thread start() {
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    struct restore {
-      const sigset_t& mask;
-      ~restore() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
-    } const afterwards{before};
-    return std::thread([this] { run(); });
-  }
+  // What the thread has in common with the timer, which may go before it.
+  struct shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::condition_variable let_go;
+    std::vector<entry*> heap;
+    entry* current = nullptr;
+    bool stop = false;
 
-  void run() noexcept {
-    std::unique_lock lock(mutex_);
-    while (!stop_) {
-      if (heap_.empty()) {
-        changed_.wait(lock);
-      } else if (std::chrono::steady_clock::now() < heap_.front()->when_) {
-        const time_point next = heap_.front()->when_;  // the entry may be gone when this is read
-        changed_.wait_until(lock, next);
+    void take_out(std::size_t place) noexcept {
+      heap[place]->place_ = entry::nowhere;
+      entry* const last = heap.back();
+      heap.pop_back();
+      if (place == heap.size()) return;
+      put(last, place);
+      up(place);
+      down(last->place_);
+    }
+
+    void put(entry* one, std::size_t place) noexcept {
+      heap[place] = one;
+      one->place_ = place;
+    }
+
+    void up(std::size_t place) noexcept {
+      entry* const one = heap[place];
+      while (place != 0 && one->when_ < heap[(place - 1) / 2]->when_) {
+        put(heap[(place - 1) / 2], place);
+        place = (place - 1) / 2;
+      }
+      put(one, place);
+    }
+
+    void down(std::size_t place) noexcept {
+      entry* const one = heap[place];
+      for (;;) {
+        std::size_t child = 2 * place + 1;
+        if (child >= heap.size()) break;
+        if (child + 1 < heap.size() && heap[child + 1]->when_ < heap[child]->when_) ++child;
+        if (!(heap[child]->when_ < one->when_)) break;
+        put(heap[child], place);
+        place = child;
+      }
+      put(one, place);
+    }
+  };
+
+  // For the thread: the same timer, without being its owner.
+  explicit deadline_timer(std::shared_ptr<shared> all) noexcept : shared_(std::move(all)) {}
+
+  static void run(const std::shared_ptr<shared>& all) noexcept {
+    deadline_timer timer(all);
+    std::unique_lock lock(all->mutex);
+    while (!all->stop) {
+      if (all->heap.empty()) {
+        all->changed.wait(lock);
+      } else if (std::chrono::steady_clock::now() < all->heap.front()->when_) {
+        // The entry may be gone when this is read.
+        const time_point next = all->heap.front()->when_;
+        all->changed.wait_until(lock, next);
       } else {
-        current_ = heap_.front();
-        take_out(0);
-        entry& due = *current_;
+        all->current = all->heap.front();
+        all->take_out(0);
+        entry& due = *all->current;
         lock.unlock();
-        due.deadline_came(*this);
-        let_go();
+        due.deadline_came(timer);
+        timer.let_go();
         lock.lock();
       }
     }
   }
 
-  void take_out(std::size_t place) noexcept {
-    heap_[place]->place_ = entry::nowhere;
-    entry* const last = heap_.back();
-    heap_.pop_back();
-    if (place == heap_.size()) return;
-    put(last, place);
-    up(place);
-    down(last->place_);
-  }
-
-  void put(entry* one, std::size_t place) noexcept {
-    heap_[place] = one;
-    one->place_ = place;
-  }
-
-  void up(std::size_t place) noexcept {
-    entry* const one = heap_[place];
-    while (place != 0 && one->when_ < heap_[(place - 1) / 2]->when_) {
-      put(heap_[(place - 1) / 2], place);
-      place = (place - 1) / 2;
-    }
-    put(one, place);
-  }
-
-  void down(std::size_t place) noexcept {
-    entry* const one = heap_[place];
-    for (;;) {
-      std::size_t child = 2 * place + 1;
-      if (child >= heap_.size()) break;
-      if (child + 1 < heap_.size() && heap_[child + 1]->when_ < heap_[child]->when_) ++child;
-      if (!(heap_[child]->when_ < one->when_)) break;
-      put(heap_[child], place);
-      place = child;
-    }
-    put(one, place);
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::condition_variable let_go_;
-  std::vector<entry*> heap_;
-  entry* current_ = nullptr;
-  bool stop_ = false;
+  const std::shared_ptr<shared> shared_;
   std::thread thread_;
 };
 

@@ -47,12 +47,9 @@ class drain_op final : public job {
         break;
       case step::home:
         return self->back_.home();
-      case step::abandon: {
-        Core& core = self->core_;
-        pointer{self};
-        core.remove_work();
+      case step::release:  // before its handler goes, who may be the last owner of the pool
+        self->core_.remove_work();
         break;
-      }
       default:
         pointer{self};
     }
@@ -63,10 +60,10 @@ class drain_op final : public job {
     self.back_.deliver(self, delivery::later, handler_allocator(self.handler_));
   }
 
-  static void complete(pointer self) {
-    const handler_way_back<Handler, Fallback> keep_working(std::move(self->back_));
-    Handler handler(std::move(self->handler_));
-    self.free_for(handler);
+  static void complete(pointer owner) {
+    const handler_way_back<Handler, Fallback> keep_working(std::move(owner->back_));
+    Handler handler(std::move(owner->handler_));
+    typename pointer::freed_for(std::move(owner), handler).free();
     std::move(handler)(std::exception_ptr());
   }
 

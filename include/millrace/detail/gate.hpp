@@ -30,7 +30,10 @@ class gate {
       one.gated = true;
       return entry::open;
     }
-    if (when_full_ == when_full::reject) return entry::full;
+    if (when_full_ == when_full::reject) {
+      one.taken.store(true, std::memory_order_release);
+      return entry::full;
+    }
     one.parked = true;
     parked_.append(one);
     return entry::parked;
@@ -54,8 +57,7 @@ class gate {
   [[nodiscard]] bool remove(job& one) noexcept {
     const std::lock_guard lock(mutex_);
     if (!one.parked) return false;
-    parked_.remove(one);
-    one.parked = false;
+    take_out(one);
     return true;
   }
 
@@ -67,8 +69,7 @@ class gate {
     for (job* one = parked_.first; one != nullptr;) {
       job* const after = one->following();
       if (condition(*one)) {
-        parked_.remove(*one);
-        one->parked = false;
+        take_out(*one);
         found.append(*one);
       }
       one = after;
@@ -77,6 +78,12 @@ class gate {
   }
 
  private:
+  void take_out(job& one) noexcept {
+    parked_.remove(one);
+    one.parked = false;
+    one.taken.store(true, std::memory_order_release);
+  }
+
   const std::size_t most_;
   const when_full when_full_;
   std::mutex mutex_;

@@ -6,15 +6,15 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 #include "millrace/detail/fork_generation.hpp"
+#include "millrace/detail/giving_up.hpp"
 #include "millrace/detail/handler.hpp"
 #include "millrace/detail/job.hpp"
-#include "millrace/detail/job_deadline.hpp"
-#include "millrace/detail/operation.hpp"
+#include "millrace/detail/job_life.hpp"
 #include "millrace/detail/result.hpp"
 #include "millrace/detail/spin_lock.hpp"
 #include "millrace/detail/way_back.hpp"
@@ -42,22 +42,26 @@ class spawned {
   // The handler that has waited for the end is about to run.
   virtual void resuming() noexcept = 0;
 
+  // For the one who has claimed a job that has ended: destroys its callable, if it never ran.
+  virtual void end_captures() noexcept = 0;
+
   // The one who has claimed the job. Performs a step of `waiter` when it has ended, see wait_op;
-  // `home` is where the waiter will come back to.
-  void wait(job& waiter, const void* home) {
+  // `home` is where the waiter will come back to, `context` that of its executor.
+  void wait(job& waiter, const void* home, const void* context) {
     {
       const std::lock_guard lock(mutex_);
       if (!ended()) {
         waiter_ = &waiter;
         home_ = home;
+        context_ = context;
         return;
       }
     }
-    waiter.perform(job::step::cancel);
+    waiter.perform(job::step::settle);
   }
 
   // After the end, for the one who has claimed the job.
-  [[nodiscard]] job_result<R>& result() noexcept { return result_; }
+  [[nodiscard]] job_result<R>& result() noexcept { return its_result(); }
 
   [[nodiscard]] std::chrono::nanoseconds look_out() const noexcept { return look_out_; }
 
@@ -65,8 +69,9 @@ class spawned {
   explicit spawned(std::chrono::nanoseconds look_out) noexcept : look_out_(look_out) {}
   ~spawned() = default;
 
-  // From here on nobody touches the pool but whoever still counts as its job.
-  void end(job::step how) {
+  // From here on nobody touches the pool but whoever still counts as its job. `how` the waiter, if
+  // there is one, hears of it.
+  void mark_ended(job::step how) {
     job* waiter = nullptr;
     {
       const std::lock_guard lock(mutex_);
@@ -76,12 +81,23 @@ class spawned {
     if (waiter != nullptr) waiter->perform(how);
   }
 
+  [[nodiscard]] bool has_waiter() noexcept {
+    const std::lock_guard lock(mutex_);
+    return waiter_ != nullptr;
+  }
+  [[nodiscard]] bool has_waiter_outside(const void* context) noexcept {
+    const std::lock_guard lock(mutex_);
+    return waiter_ != nullptr && context_ != context;
+  }
+
   [[nodiscard]] const void* home_of_waiter() noexcept {
     const std::lock_guard lock(mutex_);
     return home_;
   }
 
-  job_result<R> result_;
+  // Of the job, see job_life.
+  virtual job_result<R>& its_result() noexcept = 0;
+
   spin_lock mutex_;  // taken inside a pool's locks, to ask for the home: nothing is taken inside it
 
  private:
@@ -89,104 +105,105 @@ class spawned {
   std::atomic<bool> ended_{false};  // written under the lock
   job* waiter_ = nullptr;
   const void* home_ = nullptr;
+  const void* context_ = nullptr;
   const std::chrono::nanoseconds look_out_;
 };
 
 // The same for one callable on one pool.
 template <class Core, class Body>
-class spawned_job final : public job, public spawned<typename Body::result_type> {
+class spawned_job final : public job_life<Core, Body, true>,
+                          public spawned<typename Body::result_type> {
+  using life = job_life<Core, Body, true>;
   using base = spawned<typename Body::result_type>;
-  using stop_type = job_stop<Body::stoppable>;
+  using step = job::step;
 
  public:
   spawned_job(Core& core, Body&& body, const JobOptions& options)
-      : job(&spawned_job::act),
-        base(core.config().idle_spin),
-        core_(core),
-        body_(std::move(body)),
-        deadline_(core, *this, stop_, options.deadline) {
-    priority = static_cast<std::uint8_t>(options.priority);
-    watched = true;  // the handle may cancel from any thread
+      : life(&spawned_job::act, core, std::move(body), options), base(core.config().idle_spin) {
+    this->watched = true;  // the handle may cancel from any thread
   }
 
   // Throws if there is no memory, or no thread for the deadlines. The pool hasn't heard of it then.
   static void start(const std::shared_ptr<spawned_job>& self, std::string_view label) {
-    self->core_.labelled(self->record_, label);
-    self->stop_.enable();
-    self->deadline_.arm();
+    try {
+      self->prepare(label, true);
+    } catch (...) {
+      self->never_submitted(nullptr);
+      throw;
+    }
     self->self_ = self;
     self->core_.submit(*self, self->record_);
   }
 
+  // What is called here is the user's, and so the pool is held only while it is looked into.
   void cancel(cancellation_type type) noexcept override {
     if (fork_generation() != born_) return;  // the parent's workers have it
+    Core& core = this->core_;
     {
       const std::lock_guard lock(this->mutex_);
       if (this->ended()) return;
-      core_.add_work();  // while the job is the pool's, so the pool is there
+      core.add_work();  // while the job is the pool's, so the pool is there
     }
-    // Neither in a queue nor begun: somebody is handing it over this moment.
-    bool removed = core_.remove(*this);
-    while (!removed && !begun_.load(std::memory_order_acquire)) {
-      std::this_thread::yield();
-      removed = core_.remove(*this);
-    }
-    Core& core = core_;
-    if (removed) {
-      perform(step::cancel);
+    const bool removed = core.find_and_remove(*this);
+    const std::stop_source running(this->stop_.source());
+    core.remove_work();
+    if (removed) {  // so the pool is still there
+      core.give_up(*this, job::end::cancelled);
     } else if (stops_running_jobs(type)) {
       // Begun: then total, which promises that nothing has happened, comes too late.
-      std::stop_source running(stop_.source());
-      running.request_stop();
+      std::stop_source(running).request_stop();
     }
-    core.remove_work();
   }
 
-  void resuming() noexcept override { Core::resuming(record_); }
+  void resuming() noexcept override { Core::resuming(this->record_); }
+  void end_captures() noexcept override { this->body_.reset(); }
 
  private:
   static const void* act(job& from, step which) noexcept {
     auto& self = static_cast<spawned_job&>(from);
-    if (which == step::home) return self.home_of_waiter();
-    const std::shared_ptr<spawned_job> keep(std::move(self.self_));
-    self.begun_.store(true, std::memory_order_release);
-    self.deadline_.begin();
-    if (which == step::run) {
-      // The worker tells the pool that the job has ended, after this.
-      self.run();
-    } else {
-      Core& core = self.core_;
-      self.give_up(which);
-      core.ended();
+    switch (which) {
+      case step::run: {
+        // The worker tells the pool that the job has ended, after this.
+        const std::shared_ptr<spawned_job> keep(std::move(self.self_));
+        if (self.run_body()) {
+          self.mark_ended(step::run);
+        } else {
+          self.body_.reset();
+          self.mark_ended(step::settle);
+        }
+        break;
+      }
+      case step::release:
+        self.release(self.ended_by != job::end::abandoned &&
+                     !self.has_waiter_outside(self.core_.context()));
+        break;
+      case step::settle:
+        self.settle();
+        break;
+      case step::home:
+        return self.home_of_waiter();
+      default:
+        break;
     }
     return nullptr;
   }
 
-  void run() {
-    if (deadline_.passed()) return give_up(step::expire);
-    core_.started(*this, record_);
-    this->result_.capture(*body_, stop_.token());
-    body_.reset();  // captures end here, before anybody can see the end
-    core_.finished(record_, this->result_.failed());
-    deadline_.disarm();
-    this->end(step::run);
+  // As for an operation, the callable goes home with who waits, if anybody does.
+  void settle() noexcept {
+    const std::shared_ptr<spawned_job> keep(std::move(self_));
+    if (this->ended_by == job::end::abandoned) {
+      this->body_.reset();
+      return this->mark_ended(step::drop);
+    }
+    if (!this->has_waiter()) this->body_.reset();
+    Core& core = this->core_;
+    this->mark_ended(step::settle);
+    if (this->kept_share()) this->give_share_back(core);
   }
 
-  void give_up(step why) {
-    this->result_.fail(error_of(why));
-    body_.reset();
-    core_.unstarted(*this, record_, reason_of(why));
-    deadline_.disarm();
-    this->end(why == step::abandon ? step::drop : step::cancel);
-  }
+  job_result<typename Body::result_type>& its_result() noexcept override { return life::result_; }
 
   const std::uint32_t born_ = fork_generation();
-  Core& core_;
-  [[no_unique_address]] typename Core::record record_;
-  std::optional<Body> body_;
-  [[no_unique_address]] stop_type stop_;
-  job_deadline<Core, stop_type, true> deadline_;
-  std::atomic<bool> begun_{false};     // a worker runs it, or somebody gives it up
   std::shared_ptr<spawned_job> self_;  // while it is the pool's
 };
 
@@ -218,7 +235,7 @@ class wait_op final : public job {
       throw;
     }
     wait_op& started = *made->release();
-    whom->wait(started, started.back_.home());
+    whom->wait(started, started.back_.home(), started.back_.context());
   }
 
  private:
@@ -233,7 +250,7 @@ class wait_op final : public job {
   static const void* act(job& base, step which) {
     auto* const self = static_cast<wait_op*>(&base);
     switch (which) {
-      case step::run:  // on the worker that has run the job
+      case step::run:  // on the worker that has had the job
         self->waited_ = true;
         deliver(self, delivery::now_or_later);
         break;
@@ -256,13 +273,15 @@ class wait_op final : public job {
     self->back_.deliver(*self, when, handler_allocator(self->handler_));
   }
 
-  static void complete(pointer self) {
-    const handler_way_back<Handler, Fallback> keep_working(std::move(self->back_));
-    Handler handler(std::move(self->handler_));
+  static void complete(pointer owner) {
+    const handler_way_back<Handler, Fallback> keep_working(std::move(owner->back_));
+    owner->whom_->end_captures();
+    Handler handler(std::move(owner->handler_));
+    typename pointer::freed_for self(std::move(owner), handler);
     cancel_no_more(handler);
     if (self->waited_) self->whom_->resuming();
-    job_result<R> result(std::move(self->whom_->result()));
-    self.free_for(handler);
+    job_result<R> result(take_over(self->whom_->result()));
+    self.free();
     std::move(result).deliver(std::move(handler));
   }
 

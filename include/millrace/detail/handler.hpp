@@ -74,11 +74,9 @@ class operation_ptr {
   Operation* operator->() const noexcept { return operation_; }
   Operation& operator*() const noexcept { return *operation_; }
 
-  // Frees the operation whose handler has been moved to `handler`.
-  void free_for(const handler_type& handler) noexcept {
-    allocator_type allocator(handler_allocator(handler));
-    destroy(allocator);
-  }
+  // The same for an operation whose handler has been moved out, to `handler`: what the allocator
+  // needs is there now. Is to go before that does.
+  class freed_for;
 
  private:
   using allocator_type = typename std::allocator_traits<
@@ -91,6 +89,25 @@ class operation_ptr {
   }
 
   Operation* operation_;
+};
+
+template <class Operation>
+class operation_ptr<Operation>::freed_for {
+ public:
+  freed_for(operation_ptr from, const handler_type& handler) noexcept
+      : operation_(std::move(from)), allocator_(handler_allocator(handler)) {}
+  ~freed_for() { free(); }
+  freed_for(const freed_for&) = delete;
+  freed_for& operator=(const freed_for&) = delete;
+
+  void free() noexcept {
+    if (operation_.get() != nullptr) operation_.destroy(allocator_);
+  }
+  Operation* operator->() const noexcept { return operation_.get(); }
+
+ private:
+  operation_ptr operation_;
+  [[no_unique_address]] allocator_type allocator_;
 };
 
 // --- Cancellation ---

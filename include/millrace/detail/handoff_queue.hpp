@@ -18,11 +18,16 @@ namespace millrace::detail {
 // consumers take one job at a time from the ready list, so what one of them has fetched is open to
 // the others. Producers and consumers share no cache line but the stack's head.
 //
+// Above the priorities is one more lane, `urgent`, for what can be neither refused nor bounded. It goes
+// first, unless that has kept the others waiting for long.
+//
 // A job may be taken out of the middle: under the consumers' lock, which is what decides between
 // its being taken and being removed.
 template <std::size_t Priorities>
 class handoff_queue {
  public:
+  static constexpr std::size_t urgent = Priorities;
+
   // True if this made the stack of its priority non-empty: whoever does must see to it that a
   // consumer looks. `before_first` is called before a push that may be such a one can be seen. All
   // jobs of the batch are `queued`.
@@ -64,9 +69,15 @@ class handoff_queue {
   [[nodiscard]] taken take(ask whom) noexcept {
     const std::lock_guard lock(consumers_);
     taken result;
-    const std::size_t start = first_in_turn();
-    for (std::size_t i = 0; i < Priorities && result.one == nullptr; ++i) {
-      result.one = lanes_[(start + i) % Priorities].take();
+    if (urgent_in_a_row_ < most_urgent_in_a_row && (result.one = lanes_[urgent].take())) {
+      ++urgent_in_a_row_;
+    } else {
+      urgent_in_a_row_ = 0;
+      const std::size_t start = first_in_turn();
+      for (std::size_t i = 0; i < Priorities && result.one == nullptr; ++i) {
+        result.one = lanes_[(start + i) % Priorities].take();
+      }
+      if (result.one == nullptr) result.one = lanes_[urgent].take();
     }
     result.more = whom == ask::ready ? has_ready() : !looks_empty();
     return result;
@@ -145,6 +156,7 @@ class handoff_queue {
         __builtin_prefetch(reinterpret_cast<const char*>(following) + 64, 1);
       }
       one->queued = false;
+      one->taken.store(true, std::memory_order_release);
       return one;
     }
 
@@ -196,6 +208,7 @@ class handoff_queue {
         (later_batches == &one ? later_batches : one.previous->next_batch) = instead;
       }
       one.queued = false;
+      one.taken.store(true, std::memory_order_release);
     }
 
    private:
@@ -228,9 +241,12 @@ class handoff_queue {
     }
   }
 
-  std::array<lane, Priorities> lanes_{};
+  static constexpr std::uint32_t most_urgent_in_a_row = 64;
+
+  std::array<lane, Priorities + 1> lanes_{};
   alignas(64) spin_lock consumers_;
   std::uint32_t turns_ = 0;
+  std::uint32_t urgent_in_a_row_ = 0;
 };
 
 }  // namespace millrace::detail

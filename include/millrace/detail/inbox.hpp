@@ -85,7 +85,7 @@ class inbox {
   }
 
   // On one of the context's threads, as asked for by `call`. Throws what a handler throws; the rest
-  // is left to the next turn.
+  // is left to the next turn, as it is when a handler has stopped the context.
   //
   // A turn that ends while jobs are still out asks for the next one itself, for a little while
   // after the last job came in: the loop polls its sockets and timers in between instead of going
@@ -99,6 +99,7 @@ class inbox {
       if (next.one == nullptr) return;
       if (next.more && who_.want_another()) call();
       next.one->perform(job::step::complete);
+      if (stopped()) return;
     }
   }
 
@@ -125,6 +126,9 @@ class inbox {
  private:
   // Makes the context call `turn` on one of its threads, later. Any thread.
   virtual void call() = 0;
+
+  // Whether the context has been told to run no more handlers.
+  [[nodiscard]] virtual bool stopped() const noexcept { return false; }
 
   // While something is expected the context has work: its run() doesn't return. Called in turn,
   // never twice the same, by one thread at a time.

@@ -109,6 +109,14 @@ class inbox_service final : public asio::execution_context::service, public inbo
 
   void call() override { asio::post(context_.get_executor(), turn_function{this}); }
 
+  [[nodiscard]] bool stopped() const noexcept override {
+    if constexpr (requires { context_.stopped(); }) {
+      return context_.stopped();
+    } else {
+      return false;
+    }
+  }
+
   void work_started() noexcept override {
     work_.emplace(
         asio::require(context_.get_executor(), asio::execution::outstanding_work.tracked));

@@ -3,8 +3,8 @@
 #include <stop_token>
 #include <utility>
 
-#include "millrace/detail/arena.hpp"
 #include "millrace/detail/call.hpp"
+#include "millrace/detail/fork_join.hpp"
 
 namespace millrace::detail {
 
@@ -20,7 +20,7 @@ class install_body {
   static constexpr bool stoppable = once<F>::stoppable;
 
   result_type operator()(const std::stop_token& stop) {
-    return call_through<result_type>([](auto&& inside) { arena::isolate(inside); },
+    return call_through<result_type>([](auto&& inside) { in_region(all_helpers, inside); },
                                      [&]() -> decltype(auto) { return f_(stop); });
   }
 

@@ -13,17 +13,25 @@ class job {
     run,       // on a worker
     complete,  // on the handler's executor, or on a thread from which to get there
     drop,      // instead of complete: destroy the operation, call nobody
-    // Instead of run, for a job that is taken out of its queue or never gets into one; any thread.
-    cancel,   // complete with operation_aborted
-    expire,   // complete with errc::deadline_exceeded
-    refuse,   // complete with errc::pool_shut_down
-    reject,   // complete with errc::queue_full
-    starve,   // complete with std::bad_alloc
-    abandon,  // drop
+    // Instead of run, one after the other, for a job that is taken out of its queue or never gets
+    // into one; any thread. See give_up.
+    release,  // leave the pool: runs no code of the user's, and the job is still the caller's
+    settle,   // the rest
     home,     // none of these: tell where it will come back to
   };
 
-  // Each step hands the job over: the caller must not touch it afterwards.
+  // Why a job never ran, and what its operation completes with.
+  enum class end : std::uint8_t {
+    none,
+    cancelled,  // operation_aborted
+    expired,    // errc::deadline_exceeded
+    refused,    // errc::pool_shut_down
+    rejected,   // errc::queue_full
+    starved,    // std::bad_alloc
+    abandoned,  // nothing: it is dropped
+  };
+
+  // Each step but `release` hands the job over: the caller must not touch it afterwards.
   void perform(step which) { act_(*this, which); }
 
   // The context that the job will come back to, as an address to compare; none: null.
@@ -52,6 +60,11 @@ class job {
   bool watched = false;
   // Runs even where its pool has been shut down.
   bool lasting = false;
+  // Written before `release`.
+  end ended_by = end::none;
+  // Nobody will hand it over any more: a worker has it, or whoever gives it up. Written by who takes
+  // it, in the lock that it takes it in; read by who looks for it everywhere.
+  std::atomic<bool> taken{false};
 
  protected:
   using function = const void* (*)(job&, step);

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <stop_token>
-#include <thread>
 
 #include "millrace/detail/deadline_timer.hpp"
 #include "millrace/detail/job.hpp"
@@ -47,7 +45,6 @@ class job_deadline<Core, Stop, false> {
   [[nodiscard]] static constexpr bool is_set() noexcept { return false; }
   [[nodiscard]] static constexpr bool passed() noexcept { return false; }
   void arm() noexcept {}
-  void begin() noexcept {}
   void disarm() noexcept {}
 };
 
@@ -73,29 +70,19 @@ class job_deadline<Core, Stop, true> final : private deadline_timer::entry {
     armed_ = true;
   }
 
-  // Whoever runs the job or gives it up has it: it isn't in a queue, nor on its way there.
-  void begin() noexcept { begun_.store(true, std::memory_order_release); }
-
-  // Before the job leaves its pool.
+  // Before the job leaves its pool; it is taken.
   void disarm() noexcept {
     if (!armed_) return;
     armed_ = false;
-    begin();  // where the initiating function fails after all, or the timer would wait for us
     core_.timer().remove(*this);
   }
 
  private:
   void deadline_came(deadline_timer& timer) noexcept override {
     job& its = job_;
-    // Neither in a queue nor begun: somebody is handing it over this moment.
-    bool removed = core_.remove(its);
-    while (!removed && !begun_.load(std::memory_order_acquire)) {
-      std::this_thread::yield();
-      removed = core_.remove(its);
-    }
-    if (removed) {
+    if (core_.find_and_remove(its)) {
       timer.let_go();
-      its.perform(job::step::expire);
+      core_.give_up(its, job::end::expired);
     } else {
       const std::stop_source running(stop_.source());
       timer.let_go();
@@ -107,7 +94,6 @@ class job_deadline<Core, Stop, true> final : private deadline_timer::entry {
   job& job_;
   const Stop& stop_;
   bool armed_ = false;
-  std::atomic<bool> begun_{false};
 };
 
 }  // namespace millrace::detail

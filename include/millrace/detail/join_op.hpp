@@ -7,8 +7,8 @@
 #include <utility>
 #include <variant>
 
-#include "millrace/detail/arena.hpp"
 #include "millrace/detail/call.hpp"
+#include "millrace/detail/fork_join.hpp"
 #include "millrace/detail/result.hpp"
 
 namespace millrace::detail {
@@ -33,7 +33,7 @@ class join_body {
   template <std::size_t... I>
   result_type run(std::index_sequence<I...>, const std::stop_token& stop) {
     std::tuple<job_result<job_result_t<Fs>>...> results;
-    arena::isolate([&] {
+    in_region(sizeof...(I) - 1, [&] {
       fork_group others;
       // Forked from the last to the first: this worker goes on with the newest, so that on one
       // worker the callables run in argument order.

@@ -1,10 +1,16 @@
 #pragma once
 
+#include <cstdint>
+#include <cstdio>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "millrace/detail/fork_generation.hpp"
+#include "millrace/detail/giving_up.hpp"
 #include "millrace/detail/job.hpp"
+#include "millrace/detail/worker_frame.hpp"
 
 namespace millrace::detail {
 
@@ -34,26 +40,41 @@ class live_pools {
     std::erase(all.members, &one);
   }
 
-  // Drops the jobs that would come back to `home` and that no worker has begun.
+  // Drops the jobs that would come back to `home` and that no worker has begun. Ends the program
+  // where one of them is running on this thread, for `home` goes on to wait for it.
   static void abandon_jobs_of(const void* home) noexcept {
+    refuse_to_wait_for_itself(home);
     job_batch found;
     {
       process_wide& all = registry();
+      if (fork_generation() != all.born) return;  // they are the parent's
       const std::lock_guard lock(all.mutex);
       for (member* const each : all.members) each->take_jobs_of(home, found);
     }
     // Not within the lock: destructors of handlers may do anything. The pools wait for their jobs.
-    while (!found.empty()) found.pop().perform(job::step::abandon);
+    giving_up::all(home, found, job::end::abandoned);
   }
 
  private:
   struct process_wide {
+    const std::uint32_t born = fork_generation();
     std::mutex mutex;
     std::vector<member*> members;
   };
 
+  static void refuse_to_wait_for_itself(const void* home) noexcept {
+    frame_of_this_thread().for_each_running([home](job& one) {
+      if (one.home() != home) return;
+      std::fputs(
+          "millrace: an execution context is destroyed by a job whose handler belongs to it, which "
+          "would wait for itself\n",
+          stderr);
+      std::terminate();
+    });
+  }
+
   // Never destroyed: a pool or context of static storage may outlive whatever is.
-  static process_wide& registry() {
+  [[gnu::visibility("default")]] static process_wide& registry() {
     static process_wide& instance = *std::make_unique<process_wide>().release();
     return instance;
   }

@@ -11,9 +11,7 @@
 
 namespace millrace::detail {
 
-// What a pool still has to see end: jobs, and whoever else needs the pool to be there, such as
-// called workers and tracked executors. oneTBB keeps no such count that its destructor would wait
-// for.
+// What a pool still has to see end: jobs, and whoever else needs the pool to be there.
 //
 // One word:
 //   bits 0..31   shares of others; it starts at 1, the owner's own
@@ -32,10 +30,15 @@ class outstanding_count {
     if (count_.fetch_sub(1, std::memory_order_acq_rel) == 1) none_left_.set();
   }
 
-  // The caller has a share besides. seq_cst: against when_idle(), one of the two sees the other.
+  // The caller has a share besides, or is a thread that the owner waits for after wait(). seq_cst:
+  // against when_idle(), one of the two sees the other.
   void jobs_ended(std::uint64_t jobs) noexcept {
     const std::uint64_t before = count_.fetch_sub(jobs * one_job, std::memory_order_seq_cst);
-    if (before >> 32 == jobs && somebody_waits_.load(std::memory_order_seq_cst)) tell_waiters();
+    if (before == jobs * one_job) {
+      none_left_.set();
+    } else if (before >> 32 == jobs && somebody_waits_.load(std::memory_order_seq_cst)) {
+      tell_waiters();
+    }
   }
 
   [[nodiscard]] bool idle() const noexcept {

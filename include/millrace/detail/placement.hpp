@@ -4,8 +4,6 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <array>
-#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -21,8 +19,7 @@
 #include "millrace/detail/topology.hpp"
 #include "millrace/error.hpp"
 
-// Where workers run and how urgent they are. oneTBB shares its threads between arenas, so what a
-// pool gives a thread is taken back when that leaves; see decision 0016.
+// Where a pool's threads run and how urgent they are, see decision 0016.
 namespace millrace::detail {
 
 // What a pool asks for its workers.
@@ -66,131 +63,74 @@ struct thread_place {
   }
 };
 
-// What all pools of the process know together.
-struct placements {
-  // A thread that is with a pool that places its workers.
-  struct visit {
-    pid_t thread = 0;             // 0: nobody
-    visit** of_thread = nullptr;  // where the thread finds this
-    thread_place home;
-  };
+// What all pools of the process know together: to each CPU, the workers of living pools that are
+// pinned to it.
+struct pinned_workers {
+  std::mutex mutex;
+  std::vector<int> on_cpu;
 
-  std::mutex mutex;                // of all that follows, also of each thread's `current`
-  std::atomic<bool> used = false;  // has any pool ever placed its workers?
-
-  // By nice value, from -20: what a thread that comes with it goes back to. A thread inherits it
-  // from the one that creates it, which may be a worker. CPUs it doesn't: oneTBB sees to that.
-  std::array<int, 40> home_nices = [] {
-    std::array<int, 40> own{};
-    for (int nice = -20; nice < 20; ++nice) own[static_cast<std::size_t>(nice + 20)] = nice;
-    return own;
-  }();
-
-  std::vector<int> pinned;          // to each CPU, workers of living pools
-  std::vector<int> nices;           // of living pools
-  std::optional<int> settled_nice;  // of all threads for good, as they can't be given another
-
-  [[nodiscard]] int& home_nice(int nice) noexcept {
-    return home_nices[static_cast<std::size_t>(nice + 20)];
+  // Never destroyed: a pool of static storage may go last of all.
+  [[gnu::visibility("default")]] [[nodiscard]] static pinned_workers& of_process() {
+    static pinned_workers& instance = *std::make_unique<pinned_workers>().release();
+    return instance;
   }
 
-  inline static thread_local visit* current = nullptr;
-
-  // Pools share it, so that a pool that outlives static objects still has it.
-  [[nodiscard]] static std::shared_ptr<placements> of_process() {
-    static const auto instance = std::make_shared<placements>();
-    return instance;
+  // The CPU that has the fewest. Under the lock.
+  [[nodiscard]] int least_used(const cpu_mask& among) const {
+    int least = -1;
+    for (int cpu = 0; cpu < cpu_mask::most; ++cpu) {
+      if (among.has(cpu) && (least < 0 || on_cpu[static_cast<std::size_t>(cpu)] <
+                                              on_cpu[static_cast<std::size_t>(least)])) {
+        least = cpu;
+      }
+    }
+    return least;
   }
 };
 
-// The workers of one pool, while they are in its arena.
-class placed_workers {
+// The places of one pool's threads.
+class worker_places {
  public:
   // Throws std::system_error with errc::placement_refused.
-  placed_workers(const worker_placement& wanted, int workers)
-      : all_(placements::of_process()), places_(wanted.any()) {
-    const std::lock_guard lock(all_->mutex);
-    const thread_place home =
-        placements::current != nullptr ? placements::current->home : thread_place::of(0);
-    nice_ = home.nice + wanted.nice;
-    admit(wanted, home);
-    all_->nices.reserve(all_->nices.size() + 1);
-    if (places_) {
-      // An arena of one has two slots.
-      slots_ = static_cast<std::size_t>(workers) + 1;
-      visits_ = std::make_unique<placements::visit[]>(slots_);
-      if (wanted.nice != 0) all_->home_nice(nice_) = home.nice;
-      cpus_ = wanted.cpus;
-      if (wanted.pinned) pin(*wanted.cpus, workers);
-      all_->used.store(true, std::memory_order_relaxed);
-    }
-    all_->nices.push_back(nice_);
+  worker_places(const worker_placement& wanted, int workers)
+      : home_(home_of_this_thread() != nullptr ? *home_of_this_thread() : thread_place::of(0)),
+        all_{wanted.cpus.value_or(home_.cpus), home_.nice + wanted.nice} {
+    admit(wanted);
+    if (wanted.pinned) pin(workers);
   }
 
-  // After the last enter() and leave(). Threads that haven't left are still in the arena, and
-  // alive.
-  ~placed_workers() {
-    const std::lock_guard lock(all_->mutex);
-    for (std::size_t slot = 0; slot < slots_; ++slot) {
-      placements::visit& one = visits_[slot];
-      if (one.thread == 0) continue;
-      thread_place::of(one.thread).move(one.thread, one.home);
-      *one.of_thread = nullptr;
-    }
-    for (const int cpu : pinned_) --all_->pinned[static_cast<std::size_t>(cpu)];
-    for (int& one : all_->nices) {
-      if (one != nice_) continue;
-      one = all_->nices.back();
-      all_->nices.pop_back();
-      break;
-    }
+  ~worker_places() {
+    if (pinned_.empty()) return;
+    auto& process = pinned_workers::of_process();
+    const std::lock_guard lock(process.mutex);
+    for (const int cpu : pinned_) --process.on_cpu[static_cast<std::size_t>(cpu)];
   }
 
-  placed_workers(const placed_workers&) = delete;
-  placed_workers& operator=(const placed_workers&) = delete;
+  worker_places(const worker_places&) = delete;
+  worker_places& operator=(const worker_places&) = delete;
 
-  // The calling thread takes the arena's slot. It may come with what another pool has given it:
-  // from the thread that created it, or because that pool went before it left.
-  void enter(int slot) noexcept {
-    if (!places_ && !all_->used.load(std::memory_order_relaxed)) return;
-    const std::lock_guard lock(all_->mutex);
-    const thread_place now = thread_place::of(0);
-    thread_place home{now.cpus, all_->home_nice(now.nice)};
-    if (placements::visit*& before = placements::current) {
-      home = before->home;
-      before->thread = 0;
-      before = nullptr;
-    }
-    thread_place here = home;
-    if (places_) {
-      const auto index = static_cast<std::size_t>(slot);
-      placements::visit& mine = visits_[index % slots_];
-      mine = {::gettid(), &placements::current, home};
-      placements::current = &mine;
-      if (!pinned_.empty()) {
-        here.cpus = cpu_mask();
-        here.cpus.add(pinned_[index % pinned_.size()]);
-      } else if (cpus_) {
-        here.cpus = *cpus_;
-      }
-      here.nice = nice_;
+  // The calling thread is new, and has what the thread has that made it. It becomes a worker with
+  // this number; -1: any other thread of the pool.
+  void take(int worker) const noexcept {
+    thread_place here = all_;
+    if (worker >= 0 && !pinned_.empty()) {
+      here.cpus = cpu_mask();
+      here.cpus.add(pinned_[static_cast<std::size_t>(worker)]);
     }
     // What the constructor tried: it fails only where the system has changed its mind since, by
     // taking a CPU away say, and then the thread runs as it is.
-    now.move(0, here);
-  }
-
-  // The calling thread gives its slot back.
-  void leave() noexcept {
-    if (!places_) return;
-    const std::lock_guard lock(all_->mutex);
-    placements::visit* const mine = std::exchange(placements::current, nullptr);
-    if (mine == nullptr) return;
-    thread_place::of(0).move(0, mine->home);
-    mine->thread = 0;
+    thread_place::of(0).move(0, here);
+    home_of_this_thread() = &home_;
   }
 
  private:
+  // On a pool's thread: what the thread had that made the pool. A pool that is made there has it
+  // from that one, not from the worker.
+  [[nodiscard]] static const thread_place*& home_of_this_thread() noexcept {
+    static constinit thread_local const thread_place* home = nullptr;
+    return home;
+  }
+
   [[noreturn]] static void refuse(const char* field, const std::string& value,
                                   const std::string& why) {
     throw std::system_error(
@@ -198,85 +138,49 @@ class placed_workers {
         std::string("millrace::ComputePool: ") + field + " is " + value + ", " + why);
   }
 
-  // Whatever decides it, privileges, limits or a sandbox: a thread tries.
-  struct attempt {
-    bool cpus = true;
-    bool nice = true;
-    bool back = true;
-  };
-  static attempt attempt_of(const thread_place& home, const thread_place& there) {
-    attempt tried;
-    std::thread([&] {
-      tried.cpus = there.cpus == home.cpus || there.cpus.give_to(0);
-      if (there.nice == home.nice) return;
-      tried.nice = thread_place::give_nice(0, there.nice);
-      tried.back = thread_place::give_nice(0, home.nice) && thread_place::give_nice(0, there.nice);
-    }).join();
-    return tried;
-  }
-
-  void admit(const worker_placement& wanted, const thread_place& home) const {
+  void admit(const worker_placement& wanted) const {
     const std::string nice = std::to_string(wanted.nice);
-    const auto refuse_other_than = [&](int value) {
+    if (all_.nice < -20 || all_.nice > 19) {
       refuse("nice", nice,
-             "must be " + std::to_string(value - home.nice) +
-                 ": without CAP_SYS_NICE or RLIMIT_NICE the threads that all pools of this process "
-                 "share can't go back from one nice value to another");
-    };
-    if (nice_ < -20 || nice_ > 19) {
-      refuse("nice", nice,
-             "must be " + std::to_string(home.nice > 0 ? -20 : -20 - home.nice) + " to " +
-                 std::to_string(home.nice < 0 ? 19 : 19 - home.nice) +
-                 ", as the pool is made by a thread of nice value " + std::to_string(home.nice));
+             "must be " + std::to_string(home_.nice > 0 ? -20 : -20 - home_.nice) + " to " +
+                 std::to_string(home_.nice < 0 ? 19 : 19 - home_.nice) +
+                 ", as the pool is made by a thread of nice value " + std::to_string(home_.nice));
     }
-    if (all_->settled_nice && *all_->settled_nice != nice_) refuse_other_than(*all_->settled_nice);
     if (!wanted.any()) return;
 
-    const attempt tried = attempt_of(home, {wanted.cpus.value_or(home.cpus), nice_});
-    if (!tried.cpus) {
+    // Whatever decides it, privileges, limits or a sandbox: a thread tries.
+    bool cpus = true;
+    bool urgency = true;
+    std::thread([&] {
+      cpus = all_.cpus == home_.cpus || all_.cpus.give_to(0);
+      urgency = all_.nice == home_.nice || thread_place::give_nice(0, all_.nice);
+    }).join();
+    if (!cpus) {
       refuse("pin_threads", wanted.pinned ? "true" : "false",
              "but the system lets no thread choose its CPUs: must be false, numa_node -1 and "
              "core_type any");
     }
-    if (!tried.nice) {
+    if (!urgency) {
       refuse("nice", nice, "must be at least 0: less needs CAP_SYS_NICE or RLIMIT_NICE");
-    }
-    if (!tried.back) {
-      for (const int other : all_->nices) {
-        if (other != nice_) refuse_other_than(other);
-      }
-      all_->settled_nice = nice_;
     }
   }
 
   // One CPU for each worker.
-  void pin(const cpu_mask& among, int workers) {
+  void pin(int workers) {
     pinned_.reserve(static_cast<std::size_t>(workers));
-    all_->pinned.resize(cpu_mask::most);
-    for (int worker = 0; worker < workers; ++worker) {
-      const int cpu = least_pinned(among);
+    auto& process = pinned_workers::of_process();
+    const std::lock_guard lock(process.mutex);
+    process.on_cpu.resize(cpu_mask::most);
+    while (pinned_.size() < static_cast<std::size_t>(workers)) {
+      const int cpu = process.least_used(all_.cpus);
       pinned_.push_back(cpu);
-      ++all_->pinned[static_cast<std::size_t>(cpu)];
+      ++process.on_cpu[static_cast<std::size_t>(cpu)];
     }
-  }
-  [[nodiscard]] int least_pinned(const cpu_mask& among) const {
-    int least = -1;
-    for (int cpu = 0; cpu < cpu_mask::most; ++cpu) {
-      if (among.has(cpu) && (least < 0 || all_->pinned[static_cast<std::size_t>(cpu)] <
-                                              all_->pinned[static_cast<std::size_t>(least)])) {
-        least = cpu;
-      }
-    }
-    return least;
   }
 
-  std::shared_ptr<placements> all_;
-  bool places_;
-  int nice_ = 0;
-  std::optional<cpu_mask> cpus_;  // of all workers, if not of each
+  const thread_place home_;
+  const thread_place all_;  // what all have, unless each has a CPU of its own
   std::vector<int> pinned_;
-  std::size_t slots_ = 0;
-  std::unique_ptr<placements::visit[]> visits_;
 };
 
 }  // namespace millrace::detail

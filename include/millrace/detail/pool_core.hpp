@@ -7,20 +7,22 @@
 #include <new>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "millrace/concepts.hpp"
 #include "millrace/config.hpp"
-#include "millrace/detail/arena.hpp"
 #include "millrace/detail/deadline_timer.hpp"
+#include "millrace/detail/delivering.hpp"
 #include "millrace/detail/fork_generation.hpp"
 #include "millrace/detail/gate.hpp"
+#include "millrace/detail/giving_up.hpp"
 #include "millrace/detail/job.hpp"
 #include "millrace/detail/live_pools.hpp"
 #include "millrace/detail/outstanding.hpp"
-#include "millrace/detail/placement.hpp"
 #include "millrace/detail/pump.hpp"
 #include "millrace/detail/worker_frame.hpp"
+#include "millrace/detail/workers.hpp"
 #include "millrace/error.hpp"
 #include "millrace/job_options.hpp"
 
@@ -38,13 +40,15 @@ class pool_core final : private live_pools::member {
  public:
   using record = typename Instrumentation::record;
 
-  explicit pool_core(ComputeConfig config)
+  // `context` is the pool's own as an execution context, an address to compare.
+  pool_core(ComputeConfig config, const void* context)
       : config_(validated(std::move(config))),
+        context_(context),
         instrumentation_(config_),
         gate_(config_.max_pending,
               config_.overflow == Overflow::wait ? gate::when_full::wait : gate::when_full::reject),
-        arena_(config_.threads, config_.stack_size, config_.thread_name, placement_of(config_)),
-        pump_(arena_.get(), config_.threads, config_.idle_spin, outstanding_) {
+        workers_(config_, this, {[](void* to) noexcept { static_cast<pump*>(to)->work(); }, &pump_}),
+        pump_(workers_, this, config_.idle_spin, outstanding_) {
     live_pools::add(*this);
   }
 
@@ -56,33 +60,63 @@ class pool_core final : private live_pools::member {
     if (forked()) {
       // The threads that these would wait for are the parent's.
       static_cast<void>(timer_.release());
-      arena_.leak();
+      workers_.abandon();
     }
   }
 
-  // Shuts down and waits for every job and tracked executor: oneTBB doesn't.
+  // Shuts down, waits for every job, and ends the threads. What the executor is given from now on
+  // is kept for drop_left().
   void close() noexcept {
     if (forked()) return;
-    shutdown();
-    outstanding_.wait();
     live_pools::remove(*this);
+    shutdown();
+    posts_closed_.store(true, std::memory_order_seq_cst);
+    pump_.revoke_leases();
+    for (std::size_t shares = giving_up::take_shares_back(this); shares != 0; --shares) ended();
+    outstanding_.wait();
+    workers_.stop();
+  }
+
+  // After close(). Destroys what nobody will run: each function object may give the executor more.
+  void drop_left() noexcept {
+    for (;;) {
+      job_batch all;
+      {
+        const std::lock_guard lock(left_mutex_);
+        all = std::exchange(left_, {});
+      }
+      if (all.empty()) return;
+      while (!all.empty()) all.pop().perform(job::step::drop);
+    }
   }
 
   // Operations that haven't begun complete with errc::pool_shut_down, and so do later ones.
   void shutdown() noexcept {
     if (forked()) return;
     closed_.store(true, std::memory_order_seq_cst);
-    refuse([](job& one) { return !one.lasting; });
+    job_batch all;
+    take([](job& one) { return !one.lasting; }, all);
+    giving_up::all(this, all, job::end::refused);
   }
+
+  // Gives up a job that the caller has removed, or that the pool hasn't taken.
+  void give_up(job& one, job::end why) noexcept { giving_up::one(this, one, why); }
 
   [[nodiscard]] const ComputeConfig& config() const noexcept { return config_; }
   [[nodiscard]] const Instrumentation& instrumentation() const noexcept { return instrumentation_; }
+  [[nodiscard]] const void* context() const noexcept { return context_; }
 
-  // True on this pool's workers, and on a worker of another pool whose job one of them waits for.
-  [[nodiscard]] bool inside() const noexcept { return works_for(arena_.get().id()); }
+  // Of the calling thread.
+  [[nodiscard]] worker_frame& frame() const noexcept { return frame_(); }
 
-  // True on this pool's workers only.
-  [[nodiscard]] bool on_worker() const noexcept { return this_worker.pool == arena_.get().id(); }
+  // True on this pool's threads, and on one of another pool whose job one of them waits for.
+  [[nodiscard]] bool inside() const noexcept { return frame().works_for(this); }
+
+  // True on this pool's threads only.
+  [[nodiscard]] bool on_worker() const noexcept { return frame().pool == this; }
+
+  // The same, unless it is a copy of that thread in a forked child.
+  [[nodiscard]] bool on_own_thread() const noexcept { return on_worker() && !forked(); }
 
   // Throws errc::used_after_fork in a child of the process that made the pool.
   void require_same_process() const {
@@ -99,7 +133,7 @@ class pool_core final : private live_pools::member {
   // the job returns to the worker, or says that it has ended.
   void submit(job& next, record& its) noexcept {
     enter(its);
-    if (closed_.load(std::memory_order_relaxed)) return next.perform(job::step::refuse);
+    if (closed_.load(std::memory_order_relaxed)) return give_up(next, job::end::refused);
     if (gate_.bounded()) {
       switch (gate_.enter(next)) {
         case gate::entry::open:
@@ -107,17 +141,25 @@ class pool_core final : private live_pools::member {
         case gate::entry::parked:
           return;
         case gate::entry::full:
-          return next.perform(job::step::reject);
+          return give_up(next, job::end::rejected);
       }
     }
     pump_.submit(next);
   }
 
-  // The same for what runs whatever happens: neither bounded nor refused.
+  // The same for what is neither bounded nor refused, and goes before the jobs that wait: a signal
+  // that is to cancel one of them may come this way.
   void submit_lasting(job& next, record& its) noexcept {
     next.lasting = true;
-    enter(its);
-    pump_.submit(next);
+    next.priority = pump::queue::urgent;
+    if (posts_closed_.load(std::memory_order_seq_cst) && !delivering::now()) {
+      instrumentation_.submitted(its);
+      const std::lock_guard lock(left_mutex_);
+      left_.append(next);
+    } else {
+      enter(its);
+      pump_.submit(next);
+    }
   }
 
   // The same for a job that runs on the calling thread; it must say that it has ended.
@@ -129,6 +171,16 @@ class pool_core final : private live_pools::member {
   // Takes out a job that no worker has taken. True: it is the caller's.
   [[nodiscard]] bool remove(job& one) noexcept {
     return (gate_.bounded() && gate_.remove(one)) || pump_.remove(one);
+  }
+
+  // The same for a job that may be on its way from here to there. False: it has been taken.
+  [[nodiscard]] bool find_and_remove(job& one) noexcept {
+    bool removed = remove(one);
+    while (!removed && !one.taken.load(std::memory_order_acquire)) {
+      std::this_thread::yield();
+      removed = remove(one);
+    }
+    return removed;
   }
 
   // Throws what the policy throws.
@@ -172,30 +224,6 @@ class pool_core final : private live_pools::member {
   void remove_work() noexcept { outstanding_.release(); }
 
  private:
-  // An arena that can be left as it is.
-  class leakable_arena {
-   public:
-    template <class... Args>
-    explicit leakable_arena(Args&&... args) {
-      ::new (static_cast<void*>(&arena_)) arena(std::forward<Args>(args)...);
-    }
-    ~leakable_arena() {
-      if (!leaked_) arena_.~arena();
-    }
-    leakable_arena(const leakable_arena&) = delete;
-    leakable_arena& operator=(const leakable_arena&) = delete;
-
-    [[nodiscard]] arena& get() noexcept { return arena_; }
-    [[nodiscard]] const arena& get() const noexcept { return arena_; }
-    void leak() noexcept { leaked_ = true; }
-
-   private:
-    union {
-      arena arena_;
-    };
-    bool leaked_ = false;
-  };
-
   static ComputeConfig validated(ComputeConfig config) {
     config.validate();
     if (!may_make_a_pool()) throw_used_after_fork();
@@ -221,13 +249,6 @@ class pool_core final : private live_pools::member {
     outstanding_.remove_waiters(comes_home, all);
   }
 
-  template <class Condition>
-  void refuse(Condition condition) noexcept {
-    job_batch all;
-    take(condition, all);
-    while (!all.empty()) all.pop().perform(job::step::refuse);
-  }
-
   // Parked ones first: removing queued ones lets others in.
   template <class Condition>
   void take(Condition condition, job_batch& all) noexcept {
@@ -238,14 +259,19 @@ class pool_core final : private live_pools::member {
   }
 
   ComputeConfig config_;
+  const void* const context_;
   [[no_unique_address]] Instrumentation instrumentation_;
   const std::uint32_t born_ = fork_generation();
   std::atomic<bool> closed_{false};
+  std::atomic<bool> posts_closed_{false};
+  std::mutex left_mutex_;
+  job_batch left_;
   gate gate_;
   std::once_flag timer_made_;
   std::unique_ptr<deadline_timer> timer_;
   outstanding_count outstanding_;
-  leakable_arena arena_;
+  const frame_function frame_ = &frame_of_this_thread;
+  workers workers_;
   pump pump_;
 };
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "millrace/detail/arena.hpp"
 #include "millrace/detail/consumers.hpp"
+#include "millrace/detail/giving_up.hpp"
 #include "millrace/detail/handoff_queue.hpp"
 #include "millrace/detail/held_jobs.hpp"
 #include "millrace/detail/job.hpp"
@@ -15,25 +15,28 @@
 #include "millrace/detail/spin_lock.hpp"
 #include "millrace/detail/thread_number.hpp"
 #include "millrace/detail/turn_scope.hpp"
+#include "millrace/detail/workers.hpp"
 
 namespace millrace::detail {
 
 // Moves submitted jobs from the submission queue into the workers.
 //
 // A worker that has been called in takes one job after the other until nothing is left, looks out
-// for more for a little while (`idle_spin`), and leaves the arena. One call brings one worker; each
+// for more for a little while (`idle_spin`), and goes to sleep. One call brings one worker; each
 // worker that takes a job and sees more calls the next one, until all are in. Jobs are never tasks
 // of oneTBB, so no worker that waits inside one job can pick up another.
 class pump final : private turn_scope::holder {
  public:
   static constexpr std::size_t priorities = 3;
+  using queue = handoff_queue<priorities>;
 
   // `keep` is the pool's count: it holds the pool for each job that was submitted, until a worker
-  // has run it, and for called workers until they have left.
-  pump(arena& workers, int most, std::chrono::nanoseconds idle_spin,
+  // has run it.
+  pump(workers& threads, pool_id whose, std::chrono::nanoseconds idle_spin,
        outstanding_count& keep) noexcept
-      : workers_(workers),
-        who_(static_cast<std::uint32_t>(most)),
+      : workers_(threads),
+        who_(threads.on_call()),
+        whose_(whose),
         idle_spin_(idle_spin),
         keep_(keep) {}
 
@@ -107,65 +110,21 @@ class pump final : private turn_scope::holder {
     return queue_.remove_all(condition);
   }
 
- private:
-  static constexpr std::uint8_t normal = 1;
-  // A worker that never runs dry tells of its jobs all the same: the count has 32 bits for them.
-  static constexpr std::uint64_t most_untold = std::uint64_t{1} << 20;
-
-  void push_held() noexcept { held_.give(this_thread_number(), pushed(*this)); }
-  void push_all_held() noexcept {
-    if (!held_.empty()) held_.give_all(pushed(*this));
-  }
-  [[nodiscard]] bool fetch_held() noexcept { return held_.give_any(pushed(*this)); }
-
-  // Holds a job back until the end of the turn, if that doesn't make it wait: while every worker is
-  // busy, or one of them is looking for work and looks here, too.
-  [[nodiscard]] bool hold_back(job& one, turn_scope& turn) noexcept {
-    if (!who_.will_look()) return false;
-    if (turn.held_by() == nullptr) {
-      turn.hold_for(*this);
-      keep_.add();
-    } else if (turn.held_by() != this) {
-      return false;
+  // From here on no turn keeps the pool, nor what it holds back for it.
+  void revoke_leases() noexcept {
+    unsigned revoked = 0;
+    {
+      const std::lock_guard lock(leases_lock_);
+      revoked = leases_.revoke_all(*this);
     }
-    one.queued = true;
-    held_.append(one, this_thread_number());
-    // A worker that left meanwhile may have looked before this was there to be seen.
-    if (!who_.will_look()) push_held();
-    return true;
+    push_all_held();
+    while (revoked-- != 0) keep_.release();
   }
 
-  void end_of_turn() noexcept override {
-    push_held();
-    keep_.release();
-  }
-
-  void call_if_wanted() noexcept {
-    if (!who_.want_another()) return;
-    keep_.add();
-    try {
-      workers_.call([this] { work(); });
-    } catch (...) {  // oneTBB could not allocate the task
-      if (who_.never_came()) starve();
-      keep_.release();
-    }
-  }
-
-  // Nobody is there to run what is queued, and nobody can be called.
-  void starve() noexcept {
-    static thread_local bool at_it = false;  // what starves lets others in, who may starve, too
-    if (std::exchange(at_it, true)) return;
-    for (;;) {
-      job_batch all = remove_all([](job&) { return true; });
-      if (all.empty()) break;
-      while (!all.empty()) all.pop().perform(job::step::starve);
-    }
-    at_it = false;
-  }
-
-  // On a worker.
+  // On a worker that was called.
   void work() noexcept {
-    using ask = handoff_queue<priorities>::ask;
+    using ask = queue::ask;
+    workers_.came();
     who_.arrived();
     std::uint64_t performed = 0;
     for (ask whom = ask::ready_and_stacks;;) {
@@ -183,9 +142,69 @@ class pump final : private turn_scope::holder {
         if (look_out() || fetch_held()) continue;
         who_.left();
         if (nothing_left() || !who_.come_back()) break;
+        workers_.came();
       }
     }
+    workers_.left();
+  }
+
+ private:
+  static constexpr std::uint8_t normal = 1;
+  // A worker that never runs dry tells of its jobs all the same: the count has 32 bits for them.
+  static constexpr std::uint64_t most_untold = std::uint64_t{1} << 20;
+
+  void push_held() noexcept { held_.give(this_thread_number(), pushed(*this)); }
+  void push_all_held() noexcept {
+    if (!held_.empty()) held_.give_all(pushed(*this));
+  }
+  [[nodiscard]] bool fetch_held() noexcept { return held_.give_any(pushed(*this)); }
+
+  // Holds a job back until the end of the turn, if that doesn't make it wait: while every worker is
+  // busy, or one of them is looking for work and looks here, too.
+  [[nodiscard]] bool hold_back(job& one, turn_scope& turn) noexcept {
+    if (!who_.will_look()) return false;
+    if (turn.held_by() == nullptr) {
+      keep_.add();
+      const std::lock_guard lock(leases_lock_);
+      leases_.add(turn, *this);
+    } else if (turn.held_by() != this) {
+      return false;
+    }
+    one.queued = true;
+    held_.append(one, this_thread_number());
+    // A worker that left meanwhile may have looked before this was there to be seen.
+    if (!who_.will_look()) push_held();
+    return true;
+  }
+
+  void end_of_turn(turn_scope& turn) noexcept override {
+    {
+      const std::lock_guard lock(leases_lock_);
+      leases_.remove(turn);
+    }
+    push_held();
     keep_.release();
+  }
+
+  void call_if_wanted() noexcept {
+    if (!who_.want_another()) return;
+    try {
+      workers_.call();
+    } catch (...) {  // the system gives no thread
+      if (who_.never_came()) starve();
+    }
+  }
+
+  // Nobody is there to run what is queued, and nobody can be called.
+  void starve() noexcept {
+    static thread_local bool at_it = false;  // what starves lets others in, who may starve, too
+    if (std::exchange(at_it, true)) return;
+    for (;;) {
+      job_batch all = remove_all([](job&) { return true; });
+      if (all.empty()) break;
+      giving_up::all(whose_, all, job::end::starved);
+    }
+    at_it = false;
   }
 
   [[nodiscard]] bool nothing_left() noexcept { return queue_.empty() && held_.empty(); }
@@ -209,10 +228,13 @@ class pump final : private turn_scope::holder {
     return found;
   }
 
-  handoff_queue<priorities> queue_;
+  queue queue_;
   held_jobs held_;
-  arena& workers_;
-  alignas(64) consumers who_;
+  spin_lock leases_lock_;
+  turn_scope::list leases_;
+  workers& workers_;
+  consumers& who_;
+  const pool_id whose_;
   const std::chrono::nanoseconds idle_spin_;
   outstanding_count& keep_;
 };

@@ -78,6 +78,22 @@ class job_result {
   std::variant<std::monostate, holder, std::exception_ptr> state_;
 };
 
+// The result, or what its type threw when it was to be moved.
+template <class T>
+[[nodiscard]] job_result<T> take_over(job_result<T>& from) noexcept {
+  if constexpr (!std::is_nothrow_move_constructible_v<job_result<T>>) {
+    try {
+      return job_result<T>(std::move(from));
+    } catch (...) {
+      job_result<T> failed;
+      failed.fail(std::current_exception());
+      return failed;
+    }
+  } else {
+    return job_result<T>(std::move(from));
+  }
+}
+
 template <>
 class job_result<void> {
  public:

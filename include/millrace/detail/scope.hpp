@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "millrace/detail/arena.hpp"
+#include "millrace/detail/helpers.hpp"
 #include "millrace/error.hpp"
 
 namespace millrace::detail {
@@ -28,7 +29,7 @@ class queued_child {
 // The children of one scope and the first exception among them.
 class scope_state {
  public:
-  explicit scope_state(spawn_order order) noexcept : order_(order) {}
+  scope_state(spawn_order order, region& forks) noexcept : order_(order), forks_(forks) {}
 
   // `child` is a noexcept callable, run once.
   template <class Child>
@@ -39,6 +40,7 @@ class scope_state {
       spawn_queued(
           std::make_unique<queued<std::decay_t<Child>>>(*this, std::forward<Child>(child)));
     }
+    forks_.forked();
   }
 
   void wait() { children_.wait(); }
@@ -106,6 +108,7 @@ class scope_state {
   static inline thread_local const scope_state* running_child_of_ = nullptr;
 
   const spawn_order order_;
+  region& forks_;
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;
   std::mutex mutex_;

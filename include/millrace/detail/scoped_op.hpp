@@ -5,7 +5,7 @@
 #include <stop_token>
 #include <utility>
 
-#include "millrace/detail/arena.hpp"
+#include "millrace/detail/fork_join.hpp"
 #include "millrace/detail/result.hpp"
 #include "millrace/detail/scope.hpp"
 #include "millrace/scope.hpp"
@@ -23,8 +23,9 @@ class scoped_body {
 
   result_type operator()(const std::stop_token& stop) {
     job_result<result_type> result;
-    arena::isolate([&] {
-      scope_state state(Order);
+    region forks;  // calls helpers as children are spawned
+    isolated([&] {
+      scope_state state(Order, forks);
       Scope scope(state, stop);
       auto body = [&]() -> decltype(auto) {
         try {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <utility>
 
+#include "millrace/detail/delivering.hpp"
 #include "millrace/detail/inbox.hpp"
 #include "millrace/detail/inbox_service.hpp"
 #include "millrace/detail/job.hpp"
@@ -106,12 +107,26 @@ class way_back_by_executor : public in_one_go {
 
   [[nodiscard]] const void* home() const noexcept { return out_.home(); }
 
+  // The context needn't wait for this any more.
+  void leave_home() noexcept { const return_count::share not_any_more(std::move(out_)); }
+
+  // The executor's context, as an address to compare; none if it doesn't tell.
+  [[nodiscard]] const void* context() const noexcept {
+    if constexpr (requires { asio::query(executor_, asio::execution::context); }) {
+      const asio::execution_context& own = asio::query(executor_, asio::execution::context);
+      return &own;
+    } else {
+      return nullptr;
+    }
+  }
+
   template <class Allocator>
   void deliver(job& done, delivery when, const Allocator& allocator) {
     // The job may be gone before the call returns.
     const return_count::share out(std::move(out_));
     const auto executor = executor_;
     if (when == delivery::later) {
+      const delivering own_promise;
       asio::post(executor, completion<Allocator>(done, allocator));
     } else {
       asio::dispatch(executor, completion<Allocator>(done, allocator));
@@ -165,6 +180,11 @@ class way_back_by_inbox : public in_one_go {
 
   [[nodiscard]] const void* home() const noexcept { return inbox_.home(); }
 
+  void leave_home() noexcept {}
+
+  // An inbox never is a pool's, which is what is asked for.
+  [[nodiscard]] static constexpr const void* context() noexcept { return nullptr; }
+
   template <class Allocator>
   void deliver(job& done, delivery, const Allocator&) noexcept {
     inbox_.publish(done);
@@ -187,6 +207,14 @@ class way_back_by_both {
 
   [[nodiscard]] const void* home() const noexcept {
     return inbox_ ? inbox_.home() : other_->home();
+  }
+
+  void leave_home() noexcept {
+    if (other_) other_->leave_home();
+  }
+
+  [[nodiscard]] const void* context() const noexcept {
+    return inbox_ ? nullptr : other_->context();
   }
 
   template <class Allocator>
