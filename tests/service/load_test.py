@@ -86,6 +86,13 @@ class Tool(unittest.TestCase):
         self.assertIn("/nonexistent is not there", ended.stderr)
         self.assertEqual(self.run_tool("--seconds", "0").returncode, 2)
 
+    def test_a_service_that_does_not_start_is_one_line(self):
+        with self.assertRaises(measure.Failed) as caught:
+            measure.Service(PROGRAM, ["--no-such-flag", "1"])
+        self.assertIn("ended before it listened: ", str(caught.exception))
+        self.assertIn("--no-such-flag", str(caught.exception))
+        self.assertNotIn("\n", str(caught.exception))
+
     @unittest.skipUnless(shutil.which("wrk"), "needs wrk")
     def test_it_loads_the_service(self):
         with tempfile.TemporaryDirectory(prefix="millrace-load-") as folder:

@@ -39,10 +39,13 @@ class Service:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("MILLRACE_")}
         self.process = subprocess.Popen([program, "--port", "0", *flags], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=self.log, text=True, env=clean, preexec_fn=die_with(os.getpid()))
-        found = re.search(r":(\d+)$", self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        found = re.fullmatch(r"listening on http://127\.0\.0\.1:(\d+)\n", line)
         if not found:
             self.process.kill()
-            raise Failed(f"{program} doesn't start: {self._log_lines()[-1:]}")
+            self.process.wait()
+            said = line.strip() or next(iter(self._log_lines()), "it said nothing")
+            raise Failed(f"{program} ended before it listened: {said}")
         self.port = int(found[1])
         self.totals = None
 

@@ -29,8 +29,8 @@ void Host::start() {
   if (options_.command.empty()) return;
   const std::string api = "127.0.0.1:" + std::to_string(server_.port());
   supervisor_.emplace(
-      context_, options_.command,
-      bootstrap_environment(api, options_.command.front(), options_.env, options_.concurrency),
+      context_, options_.program, options_.command,
+      bootstrap_environment(api, options_.program, options_.env, options_.concurrency),
       SupervisorHooks{.started =
                           [this] {
                             server_.disown_connections();

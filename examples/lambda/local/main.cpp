@@ -1,7 +1,5 @@
 // Serves the Lambda Runtime API on this machine and runs a bootstrap program against it.
 
-#include <unistd.h>
-
 #include <asio/io_context.hpp>
 #include <exception>
 #include <iostream>
@@ -11,17 +9,17 @@
 
 #include "host.hpp"
 #include "options.hpp"
+#include "program.hpp"
 
 int main(int argc, char** argv) {
   try {
-    const auto options =
-        lambda::local::parse_options(std::vector<std::string>(argv + 1, argv + argc));
+    auto options = lambda::local::parse_options(std::vector<std::string>(argv + 1, argv + argc));
     if (options.help) {
       std::cout << lambda::local::usage();
       return 0;
     }
-    if (!options.command.empty() && ::access(options.command.front().c_str(), X_OK) != 0) {
-      throw std::invalid_argument("cannot execute " + options.command.front());
+    if (!options.command.empty()) {
+      options.program = lambda::local::find_program(options.command.front());
     }
     asio::io_context context{1};
     lambda::local::Host host(context, options);
@@ -29,7 +27,7 @@ int main(int argc, char** argv) {
     context.run();
     return 0;
   } catch (const std::invalid_argument& e) {
-    std::cerr << "local-runtime-api: " << e.what() << "\n\n" << lambda::local::usage();
+    std::cerr << "local-runtime-api: " << e.what() << "; see local-runtime-api --help\n";
     return 2;
   } catch (const std::exception& e) {
     std::cerr << "local-runtime-api: " << e.what() << '\n';

@@ -15,6 +15,7 @@ struct Options {
   int concurrency = 1;               ///< Invocations at a time.
   std::vector<std::string> env;      ///< `KEY=VALUE`, on top of what Lambda sets.
   std::vector<std::string> command;  ///< Empty: whoever wants to starts bootstrap on their own.
+  std::string program;               ///< The file that `command`'s first word is, once looked up.
   bool help = false;
 };
 

@@ -25,7 +25,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 /// Between fork and exec: only calls that are safe after a signal.
-[[noreturn]] void become(pid_t parent, char** command, char** environment) {
+[[noreturn]] void become(pid_t parent, const char* program, char** command, char** environment) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // it died before the line above
@@ -36,9 +36,12 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   if (::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0U) != 0) {
     for (int fd = STDERR_FILENO + 1; fd < 1024; ++fd) ::close(fd);
   }
-  ::execve(command[0], command, environment);
-  constexpr char failed[] = "local-runtime-api: cannot execute the program\n";
-  [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, failed, sizeof failed - 1);
+  ::execve(program, command, environment);
+  // The C library's descriptions, as they are there without a lock, unlike strerror's.
+  const char* const why = ::strerrordesc_np(errno);
+  for (const char* part : {"local-runtime-api: cannot execute ", program, ": ", why, "\n"}) {
+    [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, part, std::strlen(part));
+  }
   ::_exit(127);
 }
 
@@ -54,9 +57,11 @@ std::string describe_exit(int status) {
   return "exit status " + std::to_string(WEXITSTATUS(status));
 }
 
-Supervisor::Supervisor(asio::io_context& context, std::vector<std::string> command,
-                       std::vector<std::string> environment, SupervisorHooks hooks)
-    : command_(std::move(command)),
+Supervisor::Supervisor(asio::io_context& context, std::string program,
+                       std::vector<std::string> command, std::vector<std::string> environment,
+                       SupervisorHooks hooks)
+    : program_(std::move(program)),
+      command_(std::move(command)),
       environment_(std::move(environment)),
       hooks_(std::move(hooks)),
       child_signal_(context, SIGCHLD),
@@ -77,7 +82,8 @@ void Supervisor::start() {
   const pid_t child = ::fork();
   if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (child == 0) {
-    become(parent, const_cast<char**>(command.data()), const_cast<char**>(environment.data()));
+    become(parent, program_.c_str(), const_cast<char**>(command.data()),
+           const_cast<char**>(environment.data()));
   }
   // In both processes, because either may come first.
   ::setpgid(child, child);

@@ -33,7 +33,8 @@ struct SupervisorHooks {
 /// kills and reaps the program. **Thread safety**: none.
 class Supervisor {
  public:
-  Supervisor(asio::io_context& context, std::vector<std::string> command,
+  /// `program` is the file, `command` what it is called with: its own name, then arguments.
+  Supervisor(asio::io_context& context, std::string program, std::vector<std::string> command,
              std::vector<std::string> environment, SupervisorHooks hooks);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
@@ -66,6 +67,7 @@ class Supervisor {
   void reap();
   void restart_later();
 
+  std::string program_;
   std::vector<std::string> command_;
   std::vector<std::string> environment_;
   SupervisorHooks hooks_;

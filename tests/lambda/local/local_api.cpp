@@ -66,7 +66,14 @@ LocalApi::LocalApi(const std::vector<std::string>& arguments) {
 
   const std::string line = read_line(output_);
   const std::string greeting = "listening on ";
-  if (line.starts_with(greeting)) url_ = line.substr(greeting.size());
+  if (line.starts_with(greeting + "http://127.0.0.1:")) url_ = line.substr(greeting.size());
+}
+
+const std::string& LocalApi::url() {
+  if (!url_.empty()) return url_;
+  std::unique_lock lock(mutex_);
+  log_grown_.wait_for(lock, bound, [&] { return log_ended_; });
+  throw std::runtime_error("local-runtime-api has ended before it listened: " + log_);
 }
 
 LocalApi::~LocalApi() {
@@ -105,7 +112,7 @@ HttpResponse LocalApi::call(const std::string& method, const std::string& path,
   HttpClient client(context.get_executor());
   HttpRequest request;
   request.method = method;
-  request.url = url_ + path;
+  request.url = url() + path;
   request.body = body;
   request.headers = headers;
   request.timeout = bound;
@@ -114,11 +121,13 @@ HttpResponse LocalApi::call(const std::string& method, const std::string& path,
 
 bool LocalApi::wait_for_log(const std::string& text, int count) {
   std::unique_lock lock(mutex_);
-  return log_grown_.wait_for(lock, bound, [&] {
+  const auto is_there = [&] {
     int found = 0;
     for (auto at = log_.find(text); at != std::string::npos; at = log_.find(text, at + 1)) ++found;
     return found >= count;
-  });
+  };
+  log_grown_.wait_for(lock, bound, [&] { return log_ended_ || is_there(); });
+  return is_there();
 }
 
 std::string LocalApi::log() {

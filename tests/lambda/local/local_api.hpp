@@ -32,7 +32,7 @@ class LocalApi {
     return call("POST", "/2015-03-31/functions/function/invocations", event, headers);
   }
 
-  /// Blocks until `text` has come `count` times on standard error.
+  /// Blocks until `text` has come `count` times on standard error, or nothing more can come.
   [[nodiscard]] bool wait_for_log(const std::string& text, int count = 1);
   [[nodiscard]] std::string log();
 
@@ -45,7 +45,8 @@ class LocalApi {
   /// Blocks until no process holds standard error open any more, bootstrap included.
   [[nodiscard]] bool wait_until_all_ended();
 
-  [[nodiscard]] const std::string& url() const { return url_; }
+  /// Throws with what the server said if it ended instead of listening.
+  [[nodiscard]] const std::string& url();
   [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "lambda/support/files.hpp"
 #include "replies.hpp"
 #include "support/catch.hpp"
 
@@ -314,15 +316,40 @@ TEST_CASE("local: what bootstrap has started doesn't outlive it", "[local][stop]
 TEST_CASE("local: mistakes on the command line", "[local]") {
   const auto [arguments, text] = GENERATE(table<std::vector<std::string>, std::string>({
       {{"--timeout", "soon"}, "--timeout wants a number"},
-      {{"--", "/nonexistent/bootstrap"}, "cannot execute /nonexistent/bootstrap"},
+      {{"--", "/nonexistent/bootstrap"}, "cannot execute \"/nonexistent/bootstrap\""},
+      {{"--", "nonexistent-bootstrap"}, "cannot execute \"nonexistent-bootstrap\""},
+      {{"--", "/"}, "is a directory"},
   }));
   LocalApi api(arguments);
   CHECK(api.wait() == "exit status 2");
   CHECK(api.wait_for_log(text));
+  CHECK(api.wait_until_all_ended());
+  const std::string log = api.log();
+  CHECK(std::count(log.begin(), log.end(), '\n') == 1);
+  // Whoever waits for where it listens must not take another address for it.
+  CHECK_THAT(log, !Catch::Contains("http://"));
+  CHECK_THROWS_WITH(api.url(),
+                    Catch::Contains("ended before it listened") && Catch::Contains(text));
+}
+
+TEST_CASE("local: a bare name is a program of PATH", "[local]") {
+  // It starts another one, as those that limit or watch a bootstrap do.
+  LocalApi api({"--env", "WORKER_COUNT=1", "--", "env", "FROM=env", TEST_BOOTSTRAP});
+  check_serves(api);
+  CHECK(result_of(api.invoke(R"({"do":"env","name":"FROM"})")) == "env");
+}
+
+TEST_CASE("local: a program that the kernel refuses is named with the reason", "[local][failure]") {
+  const test::TemporaryDirectory folder;
+  const std::string program = folder.write("program", "neither ELF nor #!\n");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  LocalApi api({"--", program});
+  CHECK(message_of(error_of(api.invoke("{}"))).find("exit status 127") != std::string::npos);
+  CHECK(api.wait_for_log("cannot execute " + program + ": Exec format error"));
 }
 
 TEST_CASE("local: a port that is taken", "[local]") {
-  const LocalApi first({});
+  LocalApi first({});
   LocalApi second({"--port", first.url().substr(first.url().rfind(':') + 1)});
   CHECK(second.wait() == "exit status 1");
   CHECK(second.wait_for_log("in use"));

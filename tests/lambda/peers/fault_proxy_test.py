@@ -97,7 +97,9 @@ class FaultProxyTest(unittest.TestCase):
 
         self.addCleanup(end)
         self.process = process
-        self.port = int(json.loads(process.stdout.readline())["endpoint"].rpartition(":")[2])
+        line = process.stdout.readline()
+        self.assertTrue(line, "fault_proxy.py has ended before it listened; why is above")
+        self.port = int(json.loads(line)["endpoint"].rpartition(":")[2])
 
     def connect(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)

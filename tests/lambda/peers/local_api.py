@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,11 @@ class LocalApi:
             stdout=subprocess.PIPE, stderr=self.log, text=True, env=os.environ | env,
             preexec_fn=lambda: lifetime.die_with(parent),
         )  # fmt: skip
-        self.url = self.process.stdout.readline().strip().removeprefix("listening on ")
+        line = self.process.stdout.readline()
+        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", line)
+        if not found:
+            raise Failed(f"local-runtime-api doesn't listen: {line}{self.end()[-4000:]}")
+        self.url = found[1]
 
     def __enter__(self):
         return self

@@ -99,6 +99,12 @@ class Lines(unittest.TestCase):
         self.assertEqual((report.duration_ms, report.memory_used_mb, report.init_ms), (1, None, None))
         self.assertIsNone(function.parse_report("START RequestId: a"))
 
+    def test_where_a_server_listens_is_a_whole_line(self):
+        self.assertEqual(function.address_of("listening on http://127.0.0.1:40001\n"), "http://127.0.0.1:40001")
+        for line in ("", "listening on http://127.0.0.1:4", "  standard output says which: listening on http://127.0.0.1:P\n",
+                     "listening on http://127.0.0.1:P\n", "http://127.0.0.1:40001\n"):
+            self.assertIsNone(function.address_of(line), line)
+
     # As the runtime writes it.
     RUNTIME = (
         '{"bytesIn":32,"bytesOut":145,"durationMs":460.5,"initDurationMs":1.471,"invocation":1,"items":8,'
@@ -177,6 +183,9 @@ class Limits(unittest.TestCase):
         with limits.WholeCpus().limited(0.29, 512) as wrap:
             self.assertEqual(wrap[:2], ["taskset", "-c"])
             self.assertEqual(len(wrap[2].split(",")), 1)
+            count = "import os; print(len(os.sched_getaffinity(0)))"
+            limited = subprocess.run([*wrap, sys.executable, "-c", count], capture_output=True, text=True, check=True)
+            self.assertEqual(limited.stdout, "1\n")
 
 
 class Arguments(unittest.TestCase):

@@ -22,6 +22,11 @@ import xml.etree.ElementTree
 HERE = pathlib.Path(__file__).resolve().parent
 TOOLS = HERE.parents[2] / "tools/lambda"
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(TOOLS))
+
+from millrace_lambda import cli, function, limits  # noqa: E402
+
 NAMES = ("comprehensive", "validation", "burst", "metrics", "power-tuning")
 
 
@@ -137,6 +142,28 @@ class Here(ToolTest):
             # Each millisecond begun is billed, which is a twentieth of a call of 20 ms.
             gb_seconds = math.ceil(float(row["ms"])) / 1000 * int(row["memory_mb"]) / 1024
             self.assertAlmostEqual(float(row["dollars_arm64"]), gb_seconds * 13.3334, places=3)
+
+    def test_a_bootstrap_on_whole_cpus(self):
+        """As power-tuning does it wherever control groups are out of reach."""
+        with limits.WholeCpus().limited(1, 1769) as wrap, function.Local(BUILD, "bcrypt", {}, wrap) as service:
+            self.assertEqual(service.invoke({"count": 1, "mode": "parallel"}).result()["detected_cpus"], 1)
+
+    def test_a_server_that_does_not_start_is_one_line(self):
+        with self.assertRaises(cli.ToolError) as caught:
+            with function.Local(BUILD, "bcrypt", wrap=["no-such-program"]):
+                pass
+        self.assertIn('ended with status 2 before it listened: local-runtime-api: cannot execute "no-such-program"',
+                      str(caught.exception))
+        self.assertNotIn("\n", str(caught.exception))
+
+    def test_a_server_that_has_ended_is_one_line(self):
+        with function.Local(BUILD, "bcrypt") as service:
+            service.process.kill()
+            service.process.wait()
+            with self.assertRaises(cli.ToolError) as caught:
+                service.invoke({"count": 1, "mode": "parallel"})
+        self.assertIn("local-runtime-api is gone", str(caught.exception))
+        self.assertNotIn("\n", str(caught.exception))
 
     def test_a_tool_that_is_stopped_leaves_no_process(self):
         for number in (signal.SIGTERM, signal.SIGKILL):

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import ctypes
 import dataclasses
+import http.client
 import json
 import os
 import pathlib
@@ -68,6 +69,12 @@ def parse_report(line: str) -> Report | None:
                   float(init[1]) if init else None)
 
 
+def address_of(line: str) -> str | None:
+    """Where a server listens, if this is the line that says so, whole: a usage has such words, too."""
+    found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", line)
+    return found[1] if found else None
+
+
 def end_with_parent() -> None:
     """In the child, before exec: SIGTERM when the tool is gone, however it went."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
@@ -98,13 +105,18 @@ class Local:
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=environment, text=True, errors="replace", start_new_session=True, preexec_fn=end_with_parent)
+        said = ""
         for line in self.process.stdout:
-            if "listening on http://" in line:
-                self.url = line[line.index("http://"):].strip()
+            if url := address_of(line):
+                self.url = url
                 break
+            said = said or line.strip()
         else:
-            raise ToolError(f"local-runtime-api ended with status {self.process.wait()} before it listened")
-        threading.Thread(target=self.follow, daemon=True).start()
+            self.process.stdout.close()
+            raise ToolError(f"local-runtime-api ended with status {self.process.wait()} before it listened: "
+                            f"{said or 'it said nothing'}")
+        self.follower = threading.Thread(target=self.follow, daemon=True)
+        self.follower.start()
         return self
 
     def __exit__(self, *_) -> None:
@@ -114,6 +126,9 @@ class Local:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self.follower.join(10)  # the bootstrap, which has the other end too, dies with the server
+        if not self.follower.is_alive():
+            self.process.stdout.close()
 
     def logged(self, line: str) -> None:
         """Told of each line of the log as it comes, on a thread of its own."""
@@ -137,6 +152,8 @@ class Local:
                 body = json.load(response)
         except urllib.error.HTTPError as error:
             raise ToolError(f"local-runtime-api answered {error.code}") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise ToolError(f"local-runtime-api is gone: {self.lines[-1] if self.lines else error}") from error
         except ValueError as error:
             raise ToolError(f"the function's reply is not JSON: {error}") from error
         if self.cold_ms is None:
