@@ -5,7 +5,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <restinio/uri_helpers.hpp>
 #include <span>
@@ -20,6 +22,7 @@
 #include "image_filter/request.hpp"
 #include "runtime/error.hpp"
 #include "statistics/statistics.hpp"
+#include "text/json.hpp"
 
 namespace service {
 namespace {
@@ -31,10 +34,15 @@ constexpr std::uint64_t most_pixels = 16'000'000;
 
 constexpr std::array<double, 5> percentiles{50, 90, 95, 99, 99.9};
 
+// Deeper than any right body, so that a wrong one can be shown. Its length is the router's to
+// check.
+constexpr lambda::text::JsonLimits limits{.max_bytes = std::numeric_limits<std::size_t>::max(),
+                                          .max_depth = 32};
+
 json parse_json(std::string_view body) {
-  json value = json::parse(body, nullptr, false);
-  if (value.is_discarded()) throw Refusal(400, "the body is not JSON");
-  return value;
+  auto [value, flaw] = lambda::text::read_json(body, limits);
+  if (!flaw.empty()) throw Refusal(400, "the body " + flaw);
+  return std::move(value);
 }
 
 Reply json_reply(const json& body) {

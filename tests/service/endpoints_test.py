@@ -93,6 +93,23 @@ class Results(ServiceTest):
         self.assertIn("100000 x 100000 pixels; at most 16000000 are allowed", bomb.error())
 
 
+    def test_nesting_takes_no_stack(self):
+        """What is deep enough to end the process if somebody printed it, or only freed it by recursion."""
+        deep = "[" * 200_000
+        for path, body in (("/stats", deep + "]" * 200_000), ("/hash", deep + "]" * 200_000), ("/stats", deep),
+                           ("/hash", '{"password": "x", "cost": %s4%s}' % (deep, "]" * 200_000)),
+                           ("/stats", '{"a":' * 200_000 + "1" + "}" * 200_000), ("/hash", '{"a":' * 200_000)):
+            answer = self.post(path, body)
+            self.assertEqual((answer.status, answer.error()), (400, "the body nests deeper than 32 levels"))
+        self.assertEqual(self.post("/stats", "[1]").status, 200)
+
+    def test_a_body_that_is_no_json_is_one_short_line(self):
+        for body in ("{", "nul", '"' + "x" * 100_000, b"\xff", b"[1]\0", b"[1] 2", b'{"password": "\xc3"}'):
+            error = self.post("/hash", body).error()
+            self.assertTrue(error.startswith("the body is not JSON: "), error)
+            self.assertLess(len(error), 400)
+
+
 class InlineResults(Results):
     """The same with the computation on the loop."""
     flags = ("--inline",)
@@ -129,7 +146,11 @@ class Requests(ServiceTest):
                 (415, "POST", "/filter?filter=invert", "x", "application/json", "must be image/png"),
                 (400, "POST", "/hash", "{", JSON, "not JSON"),
                 (400, "POST", "/hash", "", JSON, "not JSON"),
-                (400, "POST", "/hash", "[" * 3000, JSON, "not JSON"),
+                (400, "POST", "/hash", "[" * 3000, JSON, "nests deeper than 32 levels"),
+                (400, "POST", "/hash", "[" * 33 + "]" * 33, JSON, "nests deeper than 32 levels"),
+                (400, "POST", "/hash", "[" * 32 + "]" * 32, JSON, "must be a JSON object, not [[["),
+                (400, "POST", "/stats", "[" * 32 + "]" * 32, JSON, "[0] must be a number, not [[["),
+                (400, "POST", "/hash", '{"password": "x"}\0y', JSON, "NUL"),
                 (400, "POST", "/hash", "[]", JSON, "object"),
                 (400, "POST", "/hash", "{}", JSON, '"password" must be a text'),
                 (400, "POST", "/hash", '{"password": 5}', JSON, '"password" must be a text'),

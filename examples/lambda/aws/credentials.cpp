@@ -16,6 +16,7 @@
 #include "io/blocking.hpp"
 #include "io/error.hpp"
 #include "io/file_source.hpp"
+#include "text/json.hpp"
 
 namespace lambda::aws {
 namespace {
@@ -71,17 +72,18 @@ std::string trimmed(std::string_view text) {
 }  // namespace
 
 Credentials parse_credentials(const std::string& body, const std::string& url) {
-  const auto json = nlohmann::json::parse(body, nullptr, false);
-  const auto text = [&](const char* name, bool required) -> std::string {
+  constexpr text::JsonLimits limits{.max_bytes = std::size_t{1} << 20, .max_depth = 100};
+  const auto json = text::read_json(body, limits).value;
+  const auto field = [&](const char* name, bool required) -> std::string {
     if (json.is_object() && json.contains(name) && json[name].is_string()) {
       return json[name].get<std::string>();
     }
     if (!required) return {};
     throw io::Error{"the credentials of " + url + " lack " + name};
   };
-  Credentials credentials{text("AccessKeyId", true), text("SecretAccessKey", true),
-                          text("Token", false), std::nullopt};
-  if (const auto expiration = text("Expiration", false); !expiration.empty()) {
+  Credentials credentials{field("AccessKeyId", true), field("SecretAccessKey", true),
+                          field("Token", false), std::nullopt};
+  if (const auto expiration = field("Expiration", false); !expiration.empty()) {
     credentials.expiration = parse_iso_date(expiration);
     if (!credentials.expiration) {
       throw io::Error{"the credentials of " + url + " have an Expiration that isn't a time"};

@@ -14,6 +14,7 @@
 #include "io/error.hpp"
 #include "io/side_by_side.hpp"
 #include "runtime/log.hpp"
+#include "text/json.hpp"
 #include "text/utf8.hpp"
 
 namespace lambda::aws {
@@ -37,15 +38,10 @@ std::string request_body(const std::string& table, const std::vector<std::string
 std::optional<std::vector<std::string>> unprocessed_requests(const std::string& body,
                                                              const std::string& table,
                                                              std::size_t sent) {
-  // DynamoDB's own limit is 32 levels in an item; writing JSON takes stack for each.
-  constexpr int most_levels = 100;
-  bool too_deep = false;
-  const auto look = [&](int level, nlohmann::json::parse_event_t, const nlohmann::json&) {
-    too_deep = too_deep || level > most_levels;
-    return !too_deep;
-  };
-  const auto json = nlohmann::json::parse(body, look, false);
-  if (too_deep || !json.is_object()) return std::nullopt;
+  // DynamoDB's own limits are 16 MiB in a batch and 32 levels in an item.
+  constexpr text::JsonLimits limits{.max_bytes = std::size_t{17} << 20, .max_depth = 100};
+  const auto json = text::read_json(body, limits).value;
+  if (!json.is_object()) return std::nullopt;
   std::vector<std::string> requests;
   const auto tables = json.find("UnprocessedItems");
   if (tables == json.end()) return requests;

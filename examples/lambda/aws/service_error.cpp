@@ -7,6 +7,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "text/json.hpp"
 #include "text/utf8.hpp"
 
 namespace lambda::aws {
@@ -81,13 +82,14 @@ std::optional<ServiceError> s3_error(const HttpResponse& response) {
 
 std::optional<ServiceError> json_error(const HttpResponse& response) {
   if (is_success(response.status)) return std::nullopt;
-  const auto body = nlohmann::json::parse(response.body, nullptr, false);
-  const auto text = [&](const char* name) -> std::string {
+  constexpr text::JsonLimits limits{.max_bytes = std::size_t{1} << 20, .max_depth = 100};
+  const auto body = text::read_json(response.body, limits).value;
+  const auto field = [&](const char* name) -> std::string {
     if (!body.is_object() || !body.contains(name) || !body[name].is_string()) return {};
     return body[name].get<std::string>();
   };
-  ServiceError error{response.status, text("__type"), text("message")};
-  if (error.message.empty()) error.message = text("Message");
+  ServiceError error{response.status, field("__type"), field("message")};
+  if (error.message.empty()) error.message = field("Message");
   if (error.code.empty()) {
     error.code = response.headers.get("x-amzn-ErrorType");
     error.code.resize(std::min(error.code.find(':'), error.code.size()));

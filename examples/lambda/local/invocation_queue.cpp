@@ -10,6 +10,8 @@
 #include <random>
 #include <utility>
 
+#include "text/json.hpp"
+
 namespace lambda::local {
 namespace {
 
@@ -131,7 +133,8 @@ Verdict InvocationQueue::stream(std::string_view request_id, std::string_view in
   if (too_large) {
     note += "streamed reply larger than " + std::to_string(most_streamed_bytes) + " bytes";
   } else if (failed) {
-    const auto error = nlohmann::json::parse(reply.error_body, nullptr, false);
+    constexpr text::JsonLimits limits{.max_bytes = std::size_t{1} << 20, .max_depth = 100};
+    const auto error = text::read_json(reply.error_body, limits).value;
     note += reply.error_type + " after the reply had begun";
     if (error.is_object()) note += ": " + error.value("errorMessage", nlohmann::json()).dump();
   } else {

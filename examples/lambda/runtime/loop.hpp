@@ -26,8 +26,7 @@
 
 namespace lambda {
 
-/// Parses an event. Throws `std::invalid_argument` when it isn't JSON, or nests so deeply that
-/// copying and printing it, which recurse, could overflow the stack.
+/// Parses an event. Throws `std::invalid_argument` when `text::read_json` finds a flaw in it.
 [[nodiscard]] Event parse_event(std::string_view payload);
 
 namespace detail {

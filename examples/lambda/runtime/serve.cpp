@@ -10,11 +10,13 @@
 
 #include "log.hpp"
 #include "loop.hpp"
+#include "text/json.hpp"
 
 namespace lambda {
 namespace {
 
-constexpr std::size_t most_nesting = 1000;
+// Lambda sends 6 MiB at most.
+constexpr text::JsonLimits event_limits{.max_bytes = std::size_t{8} << 20, .max_depth = 1000};
 
 /// For X-Ray's tools, which look there. Only right while one invocation is under way at a time,
 /// and safe because no job of the pool is running between two invocations.
@@ -24,29 +26,6 @@ void publish_trace_id(const std::string& trace_id) {
   } else {
     ::setenv("_X_AMZN_TRACE_ID", trace_id.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
   }
-}
-
-/// Whether brackets outside of strings nest deeper than `limit`; right for any text that is JSON.
-bool nests_deeper(std::string_view json, std::size_t limit) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > limit) return true;
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
 }
 
 /// The handler's coroutine, with what its cancellation slot lies in.
@@ -62,19 +41,9 @@ ErrorReport unmarshal_error(const std::invalid_argument& error) {
 }  // namespace
 
 Event parse_event(std::string_view payload) {
-  if (nests_deeper(payload, most_nesting)) {
-    throw std::invalid_argument("the event nests deeper than " + std::to_string(most_nesting) +
-                                " levels");
-  }
-  // The parser takes one for the end of the text, whatever follows it.
-  if (payload.find('\0') != payload.npos) {
-    throw std::invalid_argument("the event is not JSON: it holds a NUL byte");
-  }
-  try {
-    return Event::parse(payload);
-  } catch (const nlohmann::json::exception& e) {
-    throw std::invalid_argument(std::string("the event is not JSON: ") + e.what());
-  }
+  auto [event, flaw] = text::read_json(payload, event_limits);
+  if (!flaw.empty()) throw std::invalid_argument("the event " + flaw);
+  return std::move(event);
 }
 
 namespace detail {

@@ -173,6 +173,14 @@ TEST_CASE("credentials: errors name the endpoint and no secret") {
   CHECK(error(reply(200, {}, "top-secret")) == "the credentials of URL lack AccessKeyId");
   CHECK(error(reply(200, {}, R"({"AccessKeyId":"x","SecretAccessKey":7})")) ==
         "the credentials of URL lack SecretAccessKey");
+  const auto all = [](const std::string& more) {
+    return R"({"AccessKeyId":"x","SecretAccessKey":"y")" + more;
+  };
+  const std::string lack = "the credentials of URL lack AccessKeyId";
+  CHECK(error(reply(200, {},
+                    all(",\"z\":" + std::string(200, '[') + std::string(200, ']') + "}"))) == lack);
+  CHECK(error(reply(200, {}, all("}" + std::string("\0x", 2)))) == lack);
+  CHECK(error(reply(200, {}, all("}" + std::string(2 << 20, ' ')))) == lack);
   CHECK(error(granted("x", "soon")) ==
         "the credentials of URL have an Expiration that isn't a time");
 }

@@ -203,6 +203,17 @@ TEST_CASE("dynamodb: answers that make no sense are not believed") {
   }
 }
 
+TEST_CASE("dynamodb: answers that are too deep or too long, or hold a NUL, are not believed") {
+  const auto deep = [](std::size_t levels) {
+    return R"({"UnprocessedItems":{},"more":)" + std::string(levels, '[') +
+           std::string(levels, ']') + "}";
+  };
+  CHECK(unprocessed_requests(deep(90), "t", 1)->empty());
+  CHECK_FALSE(unprocessed_requests(deep(1'000'000), "t", 1));
+  CHECK_FALSE(unprocessed_requests(deep(1) + std::string(18 << 20, ' '), "t", 1));
+  CHECK_FALSE(unprocessed_requests(deep(1) + std::string("\0x", 2), "t", 1));
+}
+
 TEST_CASE("dynamodb: of items with the same key the last one stays") {
   Bench bench;
   auto twice = items(30);

@@ -149,6 +149,13 @@ TEST_CASE("service error: DynamoDB speaks JSON") {
   CHECK(to_string(*json_error({500, {}, "<html>"})) == "500");
   CHECK(to_string(*json_error({400, {}, "[1]"})) == "400");
   CHECK_FALSE(json_error({200, {}, "{}"}));
+  const auto error_of = [](const std::string& body) {
+    return to_string(*json_error({400, {}, body}));
+  };
+  CHECK(error_of(R"({"message":"m","more":)" + std::string(200, '[') + std::string(200, ']') +
+                 "}") == "400");
+  CHECK(error_of(R"({"message":"m"})" + std::string("\0x", 2)) == "400");
+  CHECK(error_of(R"({"message":"m"})" + std::string(2 << 20, ' ')) == "400");
 }
 
 TEST_CASE("service error: what another try may help") {

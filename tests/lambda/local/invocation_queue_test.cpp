@@ -327,6 +327,23 @@ TEST_CASE("queue: a streamed reply that failed is cut short", "[queue]") {
              Catch::Contains("Function.Bad after the reply had begun: \"m\""));
 }
 
+TEST_CASE("queue: the error of a streamed reply may be anything", "[queue]") {
+  const std::string brackets(200'000, '[');
+  const std::string closing(200'000, ']');
+  const std::string message = R"({"errorMessage":)";
+  for (const std::string& error :
+       {std::string(), std::string("[]"), brackets, message + brackets + closing + '}',
+        message + "\"m\"}" + std::string(1, '\0'),
+        message + "\"m\"}" + std::string(1 << 20, ' ')}) {
+    Fixture f;
+    const std::string id = f.submit();
+    f.poll();
+    CHECK(f.queue.stream(id, "", {"text/plain", "some", "Function.Bad", error}, f.now) ==
+          Verdict::accepted);
+    CHECK_THAT(f.reports.at(0).note, Catch::EndsWith("Function.Bad after the reply had begun"));
+  }
+}
+
 TEST_CASE("queue: a caller may call again from inside its answer", "[queue]") {
   Fixture f;
   std::string second;
