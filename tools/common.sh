@@ -4,6 +4,11 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 me="tools/$(basename "$0")"
 
+# Where tools/npm-install puts Node.js if the system's is too old. The system's npm may need its own.
+own_node="$root/build/npm/tools/node/bin"
+system_path=${PATH#"$own_node:"}
+PATH="$own_node:$system_path"
+
 if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; else bold='' dim='' plain=''; fi
 
 say() { printf '%s%s:%s %s\n' "$bold" "$me" "$plain" "$*"; }

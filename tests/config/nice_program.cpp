@@ -85,7 +85,10 @@ int main(int count, char** arguments) {
   const std::string scenario = count == 2 ? arguments[1] : "";
   try {
     give_up_privileges();
-    if (own_nice() > 10) return skipped;  // no room for what the scenarios add
+    if (own_nice() > 10) {
+      std::fputs("skipped: its own nice value leaves no room for what the scenarios add\n", stderr);
+      return skipped;
+    }
     if (scenario == "each_its_own")
       each_its_own();
     else if (scenario == "below_zero")

@@ -93,8 +93,8 @@ class Tool(unittest.TestCase):
         self.assertIn("--no-such-flag", str(caught.exception))
         self.assertNotIn("\n", str(caught.exception))
 
-    @unittest.skipUnless(shutil.which("wrk"), "needs wrk")
     def test_it_loads_the_service(self):
+        self.assertTrue(shutil.which("wrk"), "wrk is missing; tools/setup installs it")
         with tempfile.TemporaryDirectory(prefix="millrace-load-") as folder:
             ended = self.run_tool("--program", PROGRAM, "--seconds", "2", "--output", folder, "--flags=--nice 0")
             self.assertIn(ended.returncode, (0, 1), ended.stderr)

@@ -51,10 +51,10 @@ class Dom(html.parser.HTMLParser):
             self.by_id[name] += data
 
 
-@unittest.skipUnless(CHROMIUM, "needs chromium")
 class Page(ServiceTest):
     def render(self, address):
         """The document after some seconds of its own time, which pass as fast as its requests are answered."""
+        self.assertTrue(CHROMIUM, "chromium is missing; tools/setup installs it")
         with tempfile.TemporaryDirectory(prefix="millrace-chromium-") as folder:
             ended = subprocess.run(
                 [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-logging=stderr",

@@ -11,13 +11,11 @@ Peer& swift() {
 }
 
 Peer& dynalite() {
-  require_npm_packages();
   static Peer peer({"dynalite_peer.mjs"});
   return peer;
 }
 
 Peer& sdk() {
-  require_npm_packages();
   static Peer peer({"aws_sdk.mjs"},
                    {"AWS_ENDPOINT_URL_S3=" + swift().endpoint(),
                     "AWS_ENDPOINT_URL_DYNAMODB=" + dynalite().endpoint(),

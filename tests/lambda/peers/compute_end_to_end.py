@@ -3,7 +3,7 @@
 
 usage: compute_end_to_end.py --build DIR [--workers N] [--summary]
 
-Exit status: 0 if the replies are right, 1 if not, 77 without the npm packages.
+Exit status: 0 if the replies are right, 1 if not.
 """
 
 import argparse

@@ -8,7 +8,7 @@ which writes to dynalite; AWS's SDK reads the table back, and check_result.py co
 calculation of its own. Once directly, --runs times with a proxy before each server that commits
 faults, each time others, and once with a deadline while the table doesn't answer.
 
-Exit status: 0 if all items are right each time, 1 if not, 77 without the npm packages.
+Exit status: 0 if all items are right each time, 1 if not.
 """
 
 import argparse

@@ -14,8 +14,6 @@ import lifetime
 from peer import HERE
 
 ROOT = os.path.normpath(os.path.join(HERE, "../../.."))
-NPM = os.path.join(ROOT, "build/npm/tests/lambda/peers/node_modules")
-SKIPPED = 77
 # Where many requests fail at random, for none of them to fail each time.
 PATIENCE = {"AWS_MAX_ATTEMPTS": "25"}
 
@@ -117,9 +115,6 @@ def main(run, parser):
     parser.add_argument("--workers", type=int, default=2, metavar="N")
     parser.add_argument("--summary", action="store_true", help="print events and replies too")
     options = parser.parse_args()
-    if not os.path.isdir(NPM):
-        print("skipped: needs tools/npm-install tests/lambda/peers", file=sys.stderr)
-        return SKIPPED
     lifetime.stop_on_signals()
     try:
         with ExitStack() as stack:

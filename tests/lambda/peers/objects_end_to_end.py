@@ -9,7 +9,7 @@ and by S3's notifications; AWS's SDK reads the results back, which images.py and
 calculations of their own. Once directly, once with a proxy before S3 that commits faults, once with a
 deadline during a slow download.
 
-Exit status: 0 if all pixels and rows are right each time, 1 if not, 77 without the npm packages.
+Exit status: 0 if all pixels and rows are right each time, 1 if not.
 """
 
 import argparse

@@ -9,9 +9,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
-#include <iostream>
 #include <stdexcept>
 #include <system_error>
 
@@ -124,12 +121,6 @@ nlohmann::json Peer::ask(const nlohmann::json& question) {
 nlohmann::json Peer::ask_by_signal(int number) {
   ::kill(pid_, number);
   return read_line();
-}
-
-void require_npm_packages() {
-  if (std::filesystem::exists(NPM_FOLDER "/node_modules")) return;
-  std::cerr << "skipped: needs tools/npm-install tests/lambda/peers\n";
-  std::exit(skipped_status);
 }
 
 }  // namespace lambda::testing

@@ -50,9 +50,4 @@ class Peer {
   nlohmann::json hello_;
 };
 
-/// Without the npm packages that the peers on Node.js are (dynalite, AWS's SDK), ends the program
-/// with `skipped_status`, which ctest is told of, and a line that says what to do.
-void require_npm_packages();
-inline constexpr int skipped_status = 77;
-
 }  // namespace lambda::testing

@@ -138,7 +138,6 @@ TEST_CASE("a peer is asked by lines and by signals") {
 }
 
 TEST_CASE("a peer of npm packages is asked by lines") {
-  lambda::testing::require_npm_packages();
   Peer sdk({"aws_sdk.mjs"});
   CHECK(sdk.ask({"s3", "nothing"}) == json{{"error", "UnknownCommand"}, {"message", "s3 nothing"}});
 }
