@@ -11,7 +11,7 @@ import urllib.request
 from contextlib import ExitStack
 
 import lifetime
-from peer import HERE
+from peer import HERE, Ended
 
 ROOT = os.path.normpath(os.path.join(HERE, "../../.."))
 # Where many requests fail at random, for none of them to fail each time.
@@ -122,7 +122,7 @@ def main(run, parser):
     except lifetime.Stopped as stopped:
         print(f"stopped by {stopped}", file=sys.stderr)
         return 1
-    except Failed as failure:
+    except (Failed, Ended) as failure:
         print(f"failed: {failure}", file=sys.stderr)
         return 1
     return 0

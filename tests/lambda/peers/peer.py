@@ -7,6 +7,10 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+class Ended(Exception):
+    """A peer did before it answered; why is on standard error."""
+
+
 class Peer:
     """One peer: a program of this folder, and its arguments. Ends with the `with` that has it."""
 
@@ -30,7 +34,7 @@ class Peer:
     def read_line(self):
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.name} has ended with status {self.process.wait()}")
+            raise Ended(f"{self.name} has ended with status {self.process.wait()}")
         return json.loads(line)
 
     def ask(self, *words):
