@@ -47,6 +47,12 @@ struct PatternOptions {
 //   error: with the first error in input order, the one that a plain loop would have met; whatever
 //   lies behind it and has not begun never runs. For a callable that returns an expected-like the
 //   operation's result is one, too, with the pattern's result for its value.
+// - **What a callable that throws leaves behind**, and copies and moves of elements and results
+// that
+//   do: a lvalue's or view's elements all stay where they are, with what the calls before, and some
+//   behind, have done to them; an owned container, and all results, totals and values that were
+//   made, are destroyed, each once. The same for an error that was returned, and for cancellation.
+//   Each pattern says what else there is to know.
 // - **Cancellation, deadline:** as for all jobs; besides, a pattern that runs begins no further
 //   chunk, and completes with `asio::error::operation_aborted` if that left something out and no
 //   error came before it in input order.
@@ -56,7 +62,8 @@ struct PatternOptions {
 
 /// Calls `f(element)` for each element.
 ///
-/// **Completes:** with nothing; what `f` returns is dropped, unless it is an error.
+/// **Completes:** with nothing; what `f` returns is dropped, unless it is an error. After one all
+/// elements before it have had their call, and any number of those behind it.
 /// **Example:** examples/08_patterns.cpp
 template <InstrumentationPolicy I, ParallelRange Range, class F,
           class Token = typename ComputePool<I>::default_token>
@@ -80,7 +87,8 @@ template <InstrumentationPolicy I, ParallelRange Range, class F,
 /// Calls `f(element)` for each element and keeps what it returns.
 ///
 /// **Completes:** with a `std::vector` of the results, in input order; they may be move-only and
-/// without default. A reference becomes a `std::reference_wrapper`. **Example:**
+/// without default. A reference becomes a `std::reference_wrapper`. After an error there are no
+/// results; elements of an owned container that calls took are gone. **Example:**
 /// examples/08_patterns.cpp
 template <InstrumentationPolicy I, ParallelRange Range, class F,
           class Token = typename ComputePool<I>::default_token>
@@ -104,8 +112,8 @@ template <InstrumentationPolicy I, ParallelRange Range, class F,
 /// Calls `f(element)` for each element and keeps what isn't empty: `f` returns a `std::optional`,
 /// or an expected-like of one. With `stages(f, g, ...)` several steps in one pass.
 ///
-/// **Completes:** with a `std::vector` of the values, in input order.
-/// **Example:** examples/08_patterns.cpp
+/// **Completes:** with a `std::vector` of the values, in input order; after an error as
+/// `parallel_map`. **Example:** examples/08_patterns.cpp
 template <InstrumentationPolicy I, ParallelRange Range, class F,
           class Token = typename ComputePool<I>::default_token>
 [[nodiscard]] auto parallel_filter_map(ComputePool<I>& pool, Range&& range, F&& f,
@@ -128,8 +136,8 @@ template <InstrumentationPolicy I, ParallelRange Range, class F,
 /// Calls `f(chunk)` for consecutive chunks, with a `std::span` where the elements lie in a row,
 /// else with a `std::ranges::subrange`.
 ///
-/// **Completes:** with a `std::vector` of one result per chunk, in input order.
-/// **Example:** examples/08_patterns.cpp
+/// **Completes:** with a `std::vector` of one result per chunk, in input order. After an error of
+/// one chunk all before it have had their call. **Example:** examples/08_patterns.cpp
 template <InstrumentationPolicy I, ParallelRange Range, class F,
           class Token = typename ComputePool<I>::default_token>
 [[nodiscard]] auto parallel_chunks(ComputePool<I>& pool, Range&& range, F&& f,
@@ -155,7 +163,8 @@ template <InstrumentationPolicy I, ParallelRange Range, class F,
 /// The same, but `f` returns a container for each chunk, and their elements are put one behind the
 /// other.
 ///
-/// **Completes:** with a `std::vector` of all chunks' results, in input order.
+/// **Completes:** with a `std::vector` of all chunks' results, in input order; after an error as
+/// `parallel_chunks`.
 template <InstrumentationPolicy I, ParallelRange Range, class F,
           class Token = typename ComputePool<I>::default_token>
 [[nodiscard]] auto parallel_batch(ComputePool<I>& pool, Range&& range, F&& f,
@@ -186,7 +195,8 @@ template <InstrumentationPolicy I, ParallelRange Range, class F,
 /// each time, so that rounding is the same, too, whatever the number of workers.
 ///
 /// **Completes:** with the total, of the type of `identity`; for no elements that itself. `fold`
-/// and `reduce` get totals as rvalues. **Example:** examples/08_patterns.cpp
+/// and `reduce` get totals as rvalues: what one of them throws takes these totals along, and the
+/// pattern gives none. **Example:** examples/08_patterns.cpp
 template <InstrumentationPolicy I, ParallelRange Range, class Identity, class Fold, class Reduce,
           class Token = typename ComputePool<I>::default_token>
 [[nodiscard]] auto parallel_reduce(ComputePool<I>& pool, Range&& range, Identity&& identity,
@@ -215,8 +225,9 @@ template <InstrumentationPolicy I, ParallelRange Range, class Identity, class Fo
 /// Sorts in place by `less`; equal elements in any order.
 ///
 /// **Completes:** with nothing, or for a container given as an rvalue with the sorted container;
-/// with what `less` throws, one of them if several do; then some elements may have been lost to
-/// `less`'s caller, as with `std::sort`. **Cancellation:** when it runs, it ends before the next
+/// with what `less` throws, one of them if several do. Then each element is there once, in some
+/// order, which neither `std::sort` nor oneTBB's promises. (If moving an element throws, that one
+/// may be left as its move leaves it.) **Cancellation:** when it runs, it ends before the next
 /// part, with the elements all there, in some order. **Example:** examples/08_patterns.cpp
 template <InstrumentationPolicy I, ParallelRange Range, class Less = std::ranges::less,
           class Token = typename ComputePool<I>::default_token>

@@ -42,6 +42,7 @@ RANKS = {
     "detail/worker_frame.hpp": 10,
     "detail/loop_round.hpp": 10,
     "detail/size_table.hpp": 10,
+    "detail/sort.hpp": 10,
     "stages.hpp": 11,
     "detail/timed_call.hpp": 11,
     "size_check.hpp": 12,

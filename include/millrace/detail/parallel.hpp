@@ -2,16 +2,22 @@
 
 #include <oneapi/tbb/blocked_range.h>
 #include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/parallel_for_each.h>
 #include <oneapi/tbb/parallel_reduce.h>
-#include <oneapi/tbb/parallel_sort.h>
 #include <oneapi/tbb/partitioner.h>
+#include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_group.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
+
+#include "millrace/detail/sort.hpp"
 
 // oneTBB's loops, for patterns.hpp. Not in arena.hpp, which every user of a pool includes: they
 // take longer to compile than all the rest of it. To be called inside an isolated region.
@@ -90,17 +96,65 @@ template <class Less>
   }
 }
 
-// False if it was stopped: then the elements are all there, in some order. oneTBB's sort has no
-// place to ask in whether to stop, so whoever requests that calls off what has not begun.
+// Are the elements in order already? Looked at in parallel, until anybody sees that they aren't.
 template <class Iterator, class Less>
-[[nodiscard]] bool sort_parts(Iterator first, Iterator last, const Less& less,
-                              const std::stop_token& stop) {
-  oneapi::tbb::task_group_context context;
-  const std::stop_callback call_off(stop, [&context] { context.cancel_group_execution(); });
-  // The sort's own contexts become children of the one that they are made in.
+[[nodiscard]] bool is_sorted_already(Iterator first, std::size_t size, const Less& less,
+                                     oneapi::tbb::task_group_context& context) {
+  constexpr std::size_t at_a_time = 1024;
+  std::atomic<bool> sorted{true};
   oneapi::tbb::parallel_for(
-      parts_range(0, 1),
-      [&](const parts_range&) { oneapi::tbb::parallel_sort(first, last, passed_on(less)); },
+      parts_range(0, size, at_a_time),
+      [&](const parts_range& some) {
+        // Relaxed: who reads an old value looks at elements in vain.
+        if (!sorted.load(std::memory_order_relaxed)) return;
+        const auto end = first + static_cast<std::iter_difference_t<Iterator>>(some.end());
+        auto at = first + static_cast<std::iter_difference_t<Iterator>>(some.begin());
+        if (some.begin() == 0) ++at;
+        for (; at != end; ++at) {
+          if (!std::invoke(less, *at, *(at - 1))) continue;
+          sorted.store(false, std::memory_order_relaxed);
+          return;
+        }
+      },
+      context);
+  return sorted.load(std::memory_order_relaxed);
+}
+
+// Sorts by parting and parting again, each part a task. False if it was stopped. In any case, and
+// also when `order` throws, the elements are all there, in some order. oneTBB's own sort loses some
+// when that throws, and looks at no stop token.
+template <class Iterator, class Less>
+[[nodiscard]] bool sort_parts(Iterator first, Iterator last, const Less& order,
+                              const std::stop_token& stop) {
+  struct part {
+    Iterator first;
+    Iterator last;
+    int partings;
+  };
+  constexpr std::size_t smallest = 500;
+  constexpr std::size_t tasks_per_worker = 32;
+  const auto size = static_cast<std::size_t>(last - first);
+  const auto workers = static_cast<std::size_t>(oneapi::tbb::this_task_arena::max_concurrency());
+  const auto most = std::max(smallest, size / (workers * tasks_per_worker));
+  const auto less = passed_on(order);
+
+  oneapi::tbb::task_group_context context;
+  // Calls off what has not begun, and what has at its next part.
+  const std::stop_callback call_off(stop, [&context] { context.cancel_group_execution(); });
+  if (is_sorted_already(first, size, less, context)) return !context.is_group_execution_cancelled();
+  const part whole{first, last, most_partings(size)};
+  oneapi::tbb::parallel_for_each(
+      &whole, &whole + 1,
+      [&](part one, oneapi::tbb::feeder<part>& others) {
+        while (static_cast<std::size_t>(one.last - one.first) > most && one.partings != 0) {
+          if (context.is_group_execution_cancelled()) return;
+          const Iterator middle = part_for_sort(one.first, one.last, less);
+          --one.partings;
+          others.add(part{middle, one.last, one.partings});
+          one.last = middle;
+        }
+        sort_range(one.first, one.last, one.partings, less);
+      },
       context);
   return !context.is_group_execution_cancelled();
 }
