@@ -53,7 +53,7 @@ template <AdaptivePolicy Policy = AdaptiveLearner, class I, Job F>
   using job = std::decay_t<F>;
   return detail::await_adaptively<job_result_t<F>>(
       pool, detail::state_of_type<AdaptiveState<Policy>, job>,
-      std::optional<job>(std::in_place, std::forward<F>(f)));
+      detail::kept_adaptively(std::forward<F>(f)));
 }
 template <AdaptivePolicy Policy = AdaptiveLearner, class I, Job F>
 [[nodiscard]] asio::awaitable<job_result_t<F>> execute_adaptive(ComputePool<I>& pool,
@@ -61,21 +61,21 @@ template <AdaptivePolicy Policy = AdaptiveLearner, class I, Job F>
   using job = std::decay_t<F>;
   return detail::await_adaptively<job_result_t<F>>(
       pool, detail::state_for<AdaptiveState<Policy>, job>(options.label),
-      std::optional<job>(std::in_place, std::forward<F>(f)), options);
+      detail::kept_adaptively(std::forward<F>(f)), options);
 }
 template <class Policy, class Clock, class I, Job F>
 [[nodiscard]] asio::awaitable<job_result_t<F>> execute_adaptive(ComputePool<I>& pool,
                                                                 AdaptiveState<Policy, Clock>& state,
                                                                 F&& f) {
-  return detail::await_adaptively<job_result_t<F>>(
-      pool, state, std::optional<std::decay_t<F>>(std::in_place, std::forward<F>(f)));
+  return detail::await_adaptively<job_result_t<F>>(pool, state,
+                                                   detail::kept_adaptively(std::forward<F>(f)));
 }
 template <class Policy, class Clock, class I, Job F>
 [[nodiscard]] asio::awaitable<job_result_t<F>> execute_adaptive(ComputePool<I>& pool,
                                                                 AdaptiveState<Policy, Clock>& state,
                                                                 JobOptions options, F&& f) {
   return detail::await_adaptively<job_result_t<F>>(
-      pool, state, std::optional<std::decay_t<F>>(std::in_place, std::forward<F>(f)), options);
+      pool, state, detail::kept_adaptively(std::forward<F>(f)), options);
 }
 
 }  // namespace millrace

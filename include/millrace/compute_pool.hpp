@@ -1,27 +1,24 @@
 #pragma once
 
 #include <asio/async_result.hpp>
-#include <asio/awaitable.hpp>
 #include <asio/execution_context.hpp>
 #include <asio/use_awaitable.hpp>
 #include <concepts>
 #include <cstddef>
 #include <cstdio>
 #include <exception>
-#include <new>
-#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "millrace/concepts.hpp"
 #include "millrace/config.hpp"
-#include "millrace/detail/drain_op.hpp"
 #include "millrace/detail/execute_op.hpp"
+#include "millrace/detail/initiation.hpp"
 #include "millrace/detail/install_op.hpp"
 #include "millrace/detail/join_op.hpp"
-#include "millrace/detail/operation.hpp"
 #include "millrace/detail/pool_core.hpp"
+#include "millrace/detail/refusals.hpp"
 #include "millrace/detail/scoped_op.hpp"
 #include "millrace/detail/sync_op.hpp"
 #include "millrace/executor.hpp"
@@ -246,7 +243,7 @@ class ComputePool : public asio::execution_context {
   template <class Token = default_token>
   [[nodiscard]] auto async_drain(Token&& token = Token()) {
     core_.require_same_process();
-    return asio::async_initiate<Token, void(std::exception_ptr)>(drain_initiation{this}, token);
+    return asio::async_initiate<Token, void(std::exception_ptr)>(detail::drain_initiation<core_type, executor_type>{&core_, get_executor()}, token);
   }
 
   /// Lets what runs end and nothing else begin: operations that haven't started, and those to come,
@@ -282,45 +279,6 @@ class ComputePool : public asio::execution_context {
 
  private:
   using core_type = detail::pool_core<Instrumentation>;
-  enum class where { on_a_worker, here_if_inside };
-
-  // What a token is handed: makes the operation when, and if, the token wants it started.
-  template <bool Timed>
-  struct initiation {
-    using executor_type = PoolExecutor<Instrumentation>;
-    ComputePool* pool;
-    where place;
-    JobOptions options;
-
-    [[nodiscard]] executor_type get_executor() const noexcept { return pool->get_executor(); }
-
-    template <class Handler, class Body>
-    void operator()(Handler&& token_handler, Body&& body) const {
-      using handler_type = std::decay_t<Handler>;
-      using operation =
-          detail::operation<core_type, std::decay_t<Body>, handler_type, executor_type, Timed>;
-      handler_type handler(std::forward<Handler>(token_handler));
-      std::optional<detail::operation_ptr<operation>> made;
-      try {
-        pool->core_.require_same_process();
-        made.emplace(
-            detail::operation_ptr<operation>::make(handler, pool->core_, std::forward<Body>(body),
-                                                   std::move(handler), get_executor(), options));
-      } catch (...) {
-        // Not thrown, if it can be helped: a coroutine couldn't catch it. The handler is the last
-        // that an operation takes, so it is still here, unless it is what has thrown.
-        using result = typename std::decay_t<Body>::result_type;
-        return detail::fail_later<detail::job_result<result>>(std::move(handler), get_executor(),
-                                                              std::current_exception());
-      }
-      if (place == where::here_if_inside && pool->core_.inside()) {
-        operation::start_inline(*std::move(made), options.label);
-      } else {
-        operation::start(*std::move(made), options.label);
-      }
-    }
-  };
-
   // Options: JobOptions, or none of them, which makes for a smaller operation.
   struct no_options {};
   template <class Options>
@@ -328,54 +286,34 @@ class ComputePool : public asio::execution_context {
   static const JobOptions& options_of(const JobOptions& options) noexcept { return options; }
   static JobOptions options_of(no_options) noexcept { return {}; }
 
-  struct drain_initiation {
-    using executor_type = PoolExecutor<Instrumentation>;
-    ComputePool* pool;
-
-    [[nodiscard]] executor_type get_executor() const noexcept { return pool->get_executor(); }
-
-    template <class Handler>
-    void operator()(Handler&& token_handler) const {
-      using handler_type = std::decay_t<Handler>;
-      using operation = detail::drain_op<core_type, handler_type, executor_type>;
-      handler_type handler(std::forward<Handler>(token_handler));
-      std::optional<detail::operation_ptr<operation>> made;
-      try {
-        pool->core_.require_same_process();
-        made.emplace(detail::operation_ptr<operation>::make(handler, pool->core_,
-                                                            std::move(handler), get_executor()));
-      } catch (...) {
-        return detail::fail_later<detail::job_result<void>>(std::move(handler), get_executor(),
-                                                            std::current_exception());
-      }
-      operation::start(pool->core_, *std::move(made));
-    }
-  };
-
   template <class Body, class Token, class Options>
-  auto start(Body body, Token&& token, const Options& options, where place = where::on_a_worker) {
+  auto start(Body body, Token&& token, const Options& options,
+             detail::runs_on place = detail::runs_on::worker) {
     core_.require_same_process();  // here, where a coroutine can catch it
     using signature = typename detail::completion_signature<typename Body::result_type>::type;
     return asio::async_initiate<Token, signature>(
-        initiation<timed<Options>>{this, place, options_of(options)}, token, std::move(body));
+        detail::job_initiation<core_type, executor_type, timed<Options>>{
+            &core_, get_executor(), place, options_of(options)},
+        token, std::move(body));
   }
 
   template <class F, class Token, class Options>
   auto start_execute(F&& f, Token&& token, const Options& options) {
-    return start(detail::execute_body<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(f))),
+    return start(detail::execute_body<std::decay_t<F>>(detail::kept_job<Token>(std::forward<F>(f))),
                  std::forward<Token>(token), options);
   }
 
   template <class F, class Token, class Options>
   auto start_install(F&& f, Token&& token, const Options& options) {
-    return start(detail::install_body<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(f))),
-                 std::forward<Token>(token), options, where::here_if_inside);
+    return start(detail::install_body<std::decay_t<F>>(detail::kept_job<Token>(std::forward<F>(f))),
+                 std::forward<Token>(token), options, detail::runs_on::worker_here);
   }
 
   template <detail::spawn_order Order, class F, class Token, class Options>
   auto start_scoped(F&& f, Token&& token, const Options& options) {
-    return start(detail::scoped_body<std::decay_t<F>, Order>(std::decay_t<F>(std::forward<F>(f))),
-                 std::forward<Token>(token), options);
+    using body = detail::scoped_body<std::decay_t<F>, Order>;
+    return start(body(detail::kept_scope<Token>(std::forward<F>(f))), std::forward<Token>(token),
+                 options);
   }
 
   template <class Options, class... Args>
@@ -397,7 +335,7 @@ class ComputePool : public asio::execution_context {
     static_assert((Job<std::tuple_element_t<I, All>> && ...),
                   "join takes callables without parameters or with a std::stop_token, and a "
                   "completion token after them");
-    return start(body(std::decay_t<std::tuple_element_t<I, All>>(
+    return start(body(detail::kept_job<Token>(
                      std::forward<std::tuple_element_t<I, All>>(std::get<I>(all)))...),
                  std::forward<Token>(token), options);
   }
@@ -406,7 +344,7 @@ class ComputePool : public asio::execution_context {
   auto sync(F&& f, const Options& options) {
     using body = detail::execute_body<std::decay_t<F>>;
     detail::sync_op<core_type, body, timed<Options>> operation(
-        core_, body(std::decay_t<F>(std::forward<F>(f))), options_of(options));
+        core_, body(detail::kept_job<void>(std::forward<F>(f))), options_of(options));
     return operation(options_of(options));
   }
 

@@ -10,13 +10,63 @@
 
 namespace millrace {
 
-/// A callable that can be told to stop: `f(std::stop_token)`, called as an rvalue.
+namespace detail {
+
+// A stop token as the callable takes it behind other arguments: the operation's own, or a copy that
+// is the callable's, to take or to change.
+template <class F, class... Arguments>
+struct stop_argument {};
+template <class F, class... Arguments>
+  requires std::invocable<F, Arguments..., const std::stop_token&>
+struct stop_argument<F, Arguments...> {
+  using type = const std::stop_token&;
+};
+template <class F, class... Arguments>
+  requires(!std::invocable<F, Arguments..., const std::stop_token&> &&
+           std::invocable<F, Arguments..., std::stop_token>)
+struct stop_argument<F, Arguments...> {
+  using type = std::stop_token&&;
+};
+template <class F, class... Arguments>
+  requires(!std::invocable<F, Arguments..., const std::stop_token&> &&
+           !std::invocable<F, Arguments..., std::stop_token> &&
+           std::invocable<F, Arguments..., std::stop_token&>)
+struct stop_argument<F, Arguments...> {
+  using type = std::stop_token&;
+};
+template <class F, class... Arguments>
+using stop_argument_t = typename stop_argument<F, Arguments...>::type;
+
+template <class F, class... Arguments>
+concept takes_stop = requires { typename stop_argument_t<F, Arguments...>; };
+
+template <class F, class... Arguments>
+using stoppable_result_t = std::invoke_result_t<F, Arguments..., stop_argument_t<F, Arguments...>>;
+
+template <class F, class... Arguments>
+  requires takes_stop<F, Arguments...>
+stoppable_result_t<F, Arguments...> call_stoppable(const std::stop_token& stop, F&& f,
+                                                   Arguments&&... arguments) {
+  using argument = stop_argument_t<F, Arguments...>;
+  if constexpr (std::is_same_v<argument, const std::stop_token&>) {
+    return std::invoke(std::forward<F>(f), std::forward<Arguments>(arguments)..., stop);
+  } else {
+    std::stop_token own(stop);
+    return std::invoke(std::forward<F>(f), std::forward<Arguments>(arguments)...,
+                       static_cast<argument>(own));
+  }
+}
+
+}  // namespace detail
+
+/// A callable that can be told to stop: `f(std::stop_token)`, called as an rvalue. It may take the
+/// token by value or by any reference.
 ///
 /// The token is requested when the operation is cancelled or its deadline passes while it runs. A
 /// callable that takes either gets the token.
 template <class F>
 concept StoppableJob =
-    std::move_constructible<std::decay_t<F>> && std::invocable<std::decay_t<F>&&, std::stop_token>;
+    std::move_constructible<std::decay_t<F>> && detail::takes_stop<std::decay_t<F>&&>;
 
 /// A callable that a pool can run once: movable, called as an rvalue with nothing, or with a
 /// `std::stop_token`.
@@ -77,7 +127,7 @@ struct job_returns {
 };
 template <StoppableJob F>
 struct job_returns<F> {
-  using type = std::invoke_result_t<F&&, std::stop_token>;
+  using type = stoppable_result_t<F&&>;
 };
 
 }  // namespace detail

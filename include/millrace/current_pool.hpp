@@ -23,6 +23,7 @@
 #include "millrace/detail/current_pool.hpp"
 #include "millrace/detail/inbox_service.hpp"
 #include "millrace/detail/join_op.hpp"
+#include "millrace/detail/refusals.hpp"
 #include "millrace/detail/result.hpp"
 #include "millrace/error.hpp"
 #include "millrace/instrumentation.hpp"
@@ -113,6 +114,8 @@ struct on_current_pool {
 
 template <class Instrumentation, class R, class Token, class Call, class... Arguments>
 auto start_on_current_pool(Token&& token, Call call, Arguments&&... arguments) {
+  (check_callable<Arguments>(), ...);
+  check_alignment<Token, std::decay_t<Arguments>..., R>();
   using signature = typename completion_signature<R>::type;
   return asio::async_initiate<Token, signature>(
       on_current_pool<Instrumentation, R, Call>{call}, token,

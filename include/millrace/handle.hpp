@@ -14,6 +14,7 @@
 #include "millrace/concepts.hpp"
 #include "millrace/detail/execute_op.hpp"
 #include "millrace/detail/handle.hpp"
+#include "millrace/detail/refusals.hpp"
 #include "millrace/error.hpp"
 #include "millrace/executor.hpp"
 #include "millrace/job_options.hpp"
@@ -160,7 +161,8 @@ template <class Instrumentation, Job F>
   using job = detail::spawned_job<detail::pool_core<Instrumentation>, body>;
   auto& core = detail::pool_access::core_of(pool.get_executor());
   core.require_same_process();
-  auto made = std::make_shared<job>(core, body(std::decay_t<F>(std::forward<F>(f))), options);
+  auto made =
+      std::make_shared<job>(core, body(detail::kept_job<void>(std::forward<F>(f))), options);
   job::start(made, options.label);
   return ComputeHandle<job_result_t<F>>(std::move(made));
 }

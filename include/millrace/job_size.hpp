@@ -13,6 +13,7 @@
 #include "millrace/compute_pool.hpp"
 #include "millrace/concepts.hpp"
 #include "millrace/detail/inline_op.hpp"
+#include "millrace/detail/refusals.hpp"
 #include "millrace/io_threads.hpp"
 #include "millrace/job_options.hpp"
 #include "millrace/size_check.hpp"
@@ -93,10 +94,11 @@ auto start_medium(ComputePool<Instrumentation>& pool, F f, Token&& token,
 }
 
 // The callable to run: `f`, or what a check puts around it.
-template <class Check, class F>
+template <class Token, class Check, class F>
 auto checked(Check& check, JobSize size, const std::source_location& site, F&& f) {
+  check_callable<F>();
   auto&& around = check.around(size, site, std::forward<F>(f));
-  return std::decay_t<decltype(around)>(std::forward<decltype(around)>(around));
+  return kept_job<Token>(std::forward<decltype(around)>(around));
 }
 
 }  // namespace detail
@@ -114,7 +116,7 @@ auto checked(Check& check, JobSize size, const std::source_location& site, F&& f
 /// **Example:** examples/12_sizes.cpp
 template <Job F, class Token = asio::use_awaitable_t<>>
 [[nodiscard]] auto compute_small(F&& f, Token&& token = Token()) {
-  return detail::start_small<Token>(std::decay_t<F>(std::forward<F>(f)),
+  return detail::start_small<Token>(detail::kept_job<Token>(std::forward<F>(f)),
                                     std::forward<Token>(token));
 }
 template <SizePolicy Check, Job F, class Token = asio::use_awaitable_t<>>
@@ -122,7 +124,8 @@ template <SizePolicy Check, Job F, class Token = asio::use_awaitable_t<>>
     Check& check, F&& f, Token&& token = Token(),
     const std::source_location& site = std::source_location::current()) {
   return detail::start_small<Token>(
-      detail::checked(check, JobSize::small, site, std::forward<F>(f)), std::forward<Token>(token));
+      detail::checked<Token>(check, JobSize::small, site, std::forward<F>(f)),
+      std::forward<Token>(token));
 }
 
 /// Runs a job of about 100 us to 1 ms where it is started if another thread is left to serve the
@@ -137,13 +140,13 @@ template <SizePolicy Check, Job F, class Token = asio::use_awaitable_t<>>
 /// for `execute`. **Thread safety:** any thread. **Example:** examples/12_sizes.cpp
 template <class I, Job F, class Token = asio::use_awaitable_t<>>
 [[nodiscard]] auto compute_medium(ComputePool<I>& pool, F&& f, Token&& token = Token()) {
-  return detail::start_medium<Token>(pool, std::decay_t<F>(std::forward<F>(f)),
+  return detail::start_medium<Token>(pool, detail::kept_job<Token>(std::forward<F>(f)),
                                      std::forward<Token>(token), JobOptions::never);
 }
 template <class I, Job F, class Token = asio::use_awaitable_t<>>
 [[nodiscard]] auto compute_medium(ComputePool<I>& pool, JobOptions options, F&& f,
                                   Token&& token = Token()) {
-  return detail::start_medium<Token>(pool, std::decay_t<F>(std::forward<F>(f)),
+  return detail::start_medium<Token>(pool, detail::kept_job<Token>(std::forward<F>(f)),
                                      std::forward<Token>(token), options.deadline, options);
 }
 template <SizePolicy Check, class I, Job F, class Token = asio::use_awaitable_t<>>
@@ -151,7 +154,7 @@ template <SizePolicy Check, class I, Job F, class Token = asio::use_awaitable_t<
     Check& check, ComputePool<I>& pool, F&& f, Token&& token = Token(),
     const std::source_location& site = std::source_location::current()) {
   return detail::start_medium<Token>(
-      pool, detail::checked(check, JobSize::medium, site, std::forward<F>(f)),
+      pool, detail::checked<Token>(check, JobSize::medium, site, std::forward<F>(f)),
       std::forward<Token>(token), JobOptions::never);
 }
 template <SizePolicy Check, class I, Job F, class Token = asio::use_awaitable_t<>>
@@ -159,7 +162,7 @@ template <SizePolicy Check, class I, Job F, class Token = asio::use_awaitable_t<
     Check& check, ComputePool<I>& pool, JobOptions options, F&& f, Token&& token = Token(),
     const std::source_location& site = std::source_location::current()) {
   return detail::start_medium<Token>(
-      pool, detail::checked(check, JobSize::medium, site, std::forward<F>(f)),
+      pool, detail::checked<Token>(check, JobSize::medium, site, std::forward<F>(f)),
       std::forward<Token>(token), options.deadline, options);
 }
 
@@ -179,14 +182,15 @@ template <SizePolicy Check, class I, Job F, class Token = asio::use_awaitable_t<
 [[nodiscard]] auto compute_large(
     Check& check, ComputePool<I>& pool, F&& f, Token&& token = Token(),
     const std::source_location& site = std::source_location::current()) {
-  return pool.execute(detail::checked(check, JobSize::large, site, std::forward<F>(f)),
+  return pool.execute(detail::checked<Token>(check, JobSize::large, site, std::forward<F>(f)),
                       std::forward<Token>(token));
 }
 template <SizePolicy Check, class I, Job F, class Token = asio::use_awaitable_t<>>
 [[nodiscard]] auto compute_large(
     Check& check, ComputePool<I>& pool, JobOptions options, F&& f, Token&& token = Token(),
     const std::source_location& site = std::source_location::current()) {
-  return pool.execute(options, detail::checked(check, JobSize::large, site, std::forward<F>(f)),
+  return pool.execute(options,
+                      detail::checked<Token>(check, JobSize::large, site, std::forward<F>(f)),
                       std::forward<Token>(token));
 }
 

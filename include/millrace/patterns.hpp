@@ -38,7 +38,8 @@ struct PatternOptions {
 //
 // - **The range:** a container given as an rvalue is owned by the operation, its elements are the
 //   callable's to take (as rvalues, if it can be called with those); an lvalue is borrowed, which
-//   is safe, as a job always ends before its operation; spans and views are copied.
+//   is safe, as a job always ends before its operation; spans, views and other ranges that own no
+//   elements are copied. A temporary `std::initializer_list` is refused.
 // - **The callable** is called from several threads at a time, therefore as const. It may take a
 //   `std::stop_token` as its last argument (not fold, reduce and less).
 // - **Runs on:** the pool's workers, as `ComputePool::install`: inside the pool at once.

@@ -1,14 +1,43 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
 
 #include "millrace/concepts.hpp"
+#include "millrace/detail/refusals.hpp"
 #include "millrace/detail/scope.hpp"
 
 namespace millrace {
+
+namespace detail {
+
+// oneTBB aligns its tasks to no more. What needs more lies beside its task.
+inline constexpr std::size_t most_aligned_child = 64;
+
+template <class F>
+class aligned_child {
+ public:
+  template <class From>
+  explicit aligned_child(std::in_place_t, From&& from)
+      : f_(std::make_unique<F>(std::forward<From>(from))) {}
+
+  template <class... Arguments>
+    requires std::invocable<F&&, Arguments...>
+  void operator()(Arguments&&... arguments) && {
+    std::invoke(std::move(*f_), std::forward<Arguments>(arguments)...);
+  }
+
+ private:
+  std::unique_ptr<F> f_;
+};
+
+}  // namespace detail
 
 /// A fork-join region: what `ComputePool::execute_scoped` hands to its body and to the children.
 ///
@@ -35,17 +64,29 @@ class Scope {
   template <class Child>
     requires std::invocable<std::decay_t<Child>&&, Scope&> || std::invocable<std::decay_t<Child>&&>
   void spawn(Child&& child) {
-    state_.spawn([this, child = std::forward<Child>(child)]() mutable noexcept {
-      try {
-        if constexpr (std::invocable<std::decay_t<Child>&&, Scope&>) {
-          std::move(child)(*this);
-        } else {
-          std::move(child)();
+    using kept = std::decay_t<Child>;
+    constexpr bool takes_scope = std::invocable<kept&&, Scope&>;
+    detail::check_callable<Child>();
+    if constexpr (takes_scope) {
+      detail::check_begun<std::invoke_result_t<kept&&, Scope&>>();
+    } else {
+      detail::check_begun<std::invoke_result_t<kept&&>>();
+    }
+    if constexpr (alignof(kept) > detail::most_aligned_child) {
+      spawn(detail::aligned_child<kept>(std::in_place, std::forward<Child>(child)));
+    } else {
+      state_.spawn([this, child = std::forward<Child>(child)]() mutable noexcept {
+        try {
+          if constexpr (takes_scope) {
+            std::invoke(std::move(child), *this);
+          } else {
+            std::invoke(std::move(child));
+          }
+        } catch (...) {
+          state_.keep_first(std::current_exception());
         }
-      } catch (...) {
-        state_.keep_first(std::current_exception());
-      }
-    });
+      });
+    }
   }
 
   /// Waits for all children spawned so far and by them, so that the body can use their results.
@@ -65,8 +106,8 @@ class Scope {
 
 /// The body of a scope: `f(Scope&)` or `f(Scope&, std::stop_token)`.
 template <class F>
-concept ScopeBody = std::invocable<std::decay_t<F>&&, Scope&> ||
-                    std::invocable<std::decay_t<F>&&, Scope&, std::stop_token>;
+concept ScopeBody =
+    std::invocable<std::decay_t<F>&&, Scope&> || detail::takes_stop<std::decay_t<F>&&, Scope&>;
 
 namespace detail {
 
@@ -75,10 +116,17 @@ struct scope_returns {
   using type = std::invoke_result_t<F&&, Scope&>;
 };
 template <class F>
-  requires std::invocable<F&&, Scope&, std::stop_token>
+  requires takes_stop<F&&, Scope&>
 struct scope_returns<F> {
-  using type = std::invoke_result_t<F&&, Scope&, std::stop_token>;
+  using type = stoppable_result_t<F&&, Scope&>;
 };
+
+// The body as its operation keeps it.
+template <class Token, ScopeBody F>
+[[nodiscard]] std::decay_t<F> kept_scope(F&& f) {
+  check_body<Token, F, typename scope_returns<std::decay_t<F>>::type>();
+  return std::decay_t<F>(std::forward<F>(f));
+}
 
 template <class F>
 using scope_result_t = job_value_t<typename scope_returns<F>::type>;

@@ -12,6 +12,7 @@
 
 #include "millrace/compute_pool.hpp"
 #include "millrace/concepts.hpp"
+#include "millrace/detail/refusals.hpp"
 #include "millrace/detail/stream.hpp"
 #include "millrace/detail/stream_ends.hpp"
 #include "millrace/job_options.hpp"
@@ -110,6 +111,11 @@ template <InstrumentationPolicy Instrumentation, class Source, class F, class Si
   requires StreamSource<Source> && StreamJob<F, Source> && StreamSink<Sink, F, Source>
 [[nodiscard]] auto stream(ComputePool<Instrumentation>& pool, Source&& source, F&& f, Sink&& sink,
                           StreamOptions options = {}, Token&& token = Token()) {
+  using result = detail::stream_result_t<std::decay_t<F>, stream_item_t<Source>>;
+  detail::check_callable<F>();
+  detail::check_returned<result>();
+  // Its lanes are coroutines.
+  detail::check_alignment<asio::use_awaitable_t<>, stream_item_t<Source>, result>();
   options.validate();
   const int in_flight = options.in_flight == 0 ? 2 * pool.num_threads() : options.in_flight;
   return asio::async_initiate<Token, void(std::exception_ptr, std::size_t)>(

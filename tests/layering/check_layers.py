@@ -77,6 +77,7 @@ RANKS = {
     "detail/counters.hpp": 20,
     "detail/pool_counters.hpp": 21,
     "detail/handler.hpp": 20,
+    "detail/refusals.hpp": 20,
     "detail/inbox_service.hpp": 20,
     "detail/way_back.hpp": 21,
     "detail/trace_json.hpp": 22,
@@ -93,6 +94,7 @@ RANKS = {
     "detail/drain_op.hpp": 40,
     # L4: one file per operation
     "detail/execute_op.hpp": 40,
+    "detail/initiation.hpp": 41,
     "detail/handle.hpp": 40,
     "detail/install_op.hpp": 40,
     "detail/join_op.hpp": 40,
@@ -136,6 +138,7 @@ STREAM = {"detail/stream_strand.hpp", "detail/stream_ends.hpp", "detail/stream.h
 INLINE = {"detail/inline_op.hpp", "io_threads.hpp", "job_size.hpp",
           "detail/adaptive.hpp", "adaptive.hpp"}
 MAY_NAME_ASIO = {"detail/handler.hpp", "detail/inbox_service.hpp", "detail/way_back.hpp",
+                 "detail/refusals.hpp",  # what a coroutine's frame can't hold
                  "executor.hpp", "compute_pool.hpp", "current_pool.hpp", "handle.hpp"} | STREAM | INLINE
 MAY_INCLUDE_TOML = {"config_toml.hpp"}  # only who wants it pays for it
 MAY_NAME_PROMETHEUS = {"prometheus.hpp"}  # nor does anything else need prometheus-cpp

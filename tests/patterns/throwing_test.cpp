@@ -63,7 +63,8 @@ void at_each_point(Start start, Check check) {
         REQUIRE(Counted::alive() == 0);
         REQUIRE(Counted::mistakes() == 0);
         if (!Injection::happened()) break;
-        REQUIRE(thrown == n);
+        // On two workers it may come behind an error that was returned, and so not count.
+        if (threads == 1) REQUIRE(thrown == n);
       }
       REQUIRE(thrown >= elements);
     }

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <type_traits>
 
 #include "millrace/instrumentation.hpp"
@@ -37,6 +38,18 @@ TEST_CASE("a Job can be moved and called with nothing") {
   STATIC_REQUIRE_FALSE(millrace::Job<NeedsArgument>);
   STATIC_REQUIRE_FALSE(millrace::Job<Immovable>);
   STATIC_REQUIRE_FALSE(millrace::Job<int>);
+}
+
+TEST_CASE("a StoppableJob takes its stop token in any way") {
+  STATIC_REQUIRE(millrace::StoppableJob<void (*)(std::stop_token)>);
+  STATIC_REQUIRE(millrace::StoppableJob<void (*)(const std::stop_token&)>);
+  STATIC_REQUIRE(millrace::StoppableJob<void (*)(std::stop_token&&)>);
+  STATIC_REQUIRE(millrace::StoppableJob<void (*)(std::stop_token&)>);
+  STATIC_REQUIRE_FALSE(millrace::StoppableJob<void (*)()>);
+  STATIC_REQUIRE_FALSE(millrace::StoppableJob<void (*)(int)>);
+  STATIC_REQUIRE(std::is_same_v<millrace::job_result_t<int (*)(std::stop_token&&)>, int>);
+  STATIC_REQUIRE(
+      std::is_same_v<millrace::job_result_t<decltype(&std::stop_token::stop_possible)>, bool>);
 }
 
 TEST_CASE("a job's result is a value, void, or a reference_wrapper") {

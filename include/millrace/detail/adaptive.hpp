@@ -14,8 +14,10 @@
 #include <utility>
 
 #include "millrace/adaptive_policy.hpp"
+#include "millrace/concepts.hpp"
 #include "millrace/detail/inline_op.hpp"
 #include "millrace/detail/loop_round.hpp"
+#include "millrace/detail/refusals.hpp"
 #include "millrace/detail/timed_call.hpp"
 #include "millrace/io_threads.hpp"
 #include "millrace/job_options.hpp"
@@ -136,6 +138,13 @@ template <class State>
 [[nodiscard]] inline bool may_begin_here(const JobOptions& options) noexcept {
   return options.deadline == JobOptions::never ||
          std::chrono::steady_clock::now() < options.deadline;
+}
+
+// The job, in what lets it go as soon as it has run.
+template <Job F>
+[[nodiscard]] std::optional<std::decay_t<F>> kept_adaptively(F&& f) {
+  check_job<asio::use_awaitable_t<>, F>();
+  return std::optional<std::decay_t<F>>(std::in_place, std::forward<F>(f));
 }
 
 // Options: JobOptions or nothing.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <new>
 
 namespace millrace::detail {
@@ -88,13 +89,23 @@ struct cached_allocator {
   cached_allocator(const cached_allocator<U>&) noexcept {}  // NOLINT: as allocators do
 
   [[nodiscard]] T* allocate(std::size_t n) {
-    static_assert(alignof(T) <= block_cache::unit);
-    return static_cast<T*>(block_cache::allocate(n * sizeof(T)));
+    if constexpr (fits_the_cache) {
+      return static_cast<T*>(block_cache::allocate(n * sizeof(T)));
+    } else {
+      return std::allocator<T>().allocate(n);
+    }
   }
   void deallocate(T* memory, std::size_t n) noexcept {
-    block_cache::deallocate(memory, n * sizeof(T));
+    if constexpr (fits_the_cache) {
+      block_cache::deallocate(memory, n * sizeof(T));
+    } else {
+      std::allocator<T>().deallocate(memory, n);
+    }
   }
   friend bool operator==(cached_allocator, cached_allocator) noexcept { return true; }
+
+ private:
+  static constexpr bool fits_the_cache = alignof(T) <= block_cache::unit;
 };
 
 }  // namespace millrace::detail

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <type_traits>
@@ -21,9 +22,9 @@ class once {
 
   decltype(auto) operator()([[maybe_unused]] const std::stop_token& stop) {
     if constexpr (stoppable) {
-      return std::move(f_)(stop);
+      return call_stoppable(stop, std::move(f_));
     } else {
-      return std::move(f_)();
+      return std::invoke(std::move(f_));
     }
   }
 

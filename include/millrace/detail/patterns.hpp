@@ -17,6 +17,7 @@
 #include "millrace/detail/handler.hpp"
 #include "millrace/detail/parallel.hpp"
 #include "millrace/detail/range_source.hpp"
+#include "millrace/detail/refusals.hpp"
 
 // What the patterns do on a worker, as callables for ComputePool::install.
 namespace millrace::detail {
@@ -83,6 +84,13 @@ template <class F, class Argument>
 using called_t = decltype(call_with(std::declval<const F&>(), std::declval<Argument>(),
                                     std::declval<const std::stop_token&>()));
 
+// Of a pattern's callable; an expected-like stands for its value.
+template <class Returned>
+constexpr void check_called() {
+  check_returned<Returned>();
+  check_returned<unwrapped_value_t<Returned>>();
+}
+
 // Elements of `parts` whose values `keep(part, index, value)` gets.
 template <class Range, class F, class Failure, class Keep>
 void for_elements(over<Range, F>& all, const cut& cuts, Failure& failure, const Keep& keep) {
@@ -114,6 +122,8 @@ class for_each_body {
   explicit for_each_body(over<Range, F>&& all) : all_(std::move(all)) {}
 
   result_type operator()(const std::stop_token& stop) {
+    check_begun<returned>();
+    check_begun<unwrapped_value_t<returned>>();
     first_failure<unwrapped_error_t<returned>> failure(stop);
     for_elements(all_, all_.parts(), failure, [](std::size_t, std::size_t, auto&&...) {});
     return failure.template finish<result_type>([] { return result_type(); });
@@ -138,6 +148,7 @@ class map_body {
   explicit map_body(over<Range, F>&& all) : all_(std::move(all)) {}
 
   result_type operator()(const std::stop_token& stop) {
+    check_called<returned>();
     first_failure<unwrapped_error_t<returned>> failure(stop);
     result_slots<value> results(all_.size());
     for_elements(all_, all_.parts(), failure, [&](std::size_t, std::size_t i, auto&& got) {
@@ -166,6 +177,8 @@ class filter_map_body {
   explicit filter_map_body(over<Range, F>&& all) : all_(std::move(all)) {}
 
   result_type operator()(const std::stop_token& stop) {
+    check_called<returned>();
+    check_returned<value>();
     const cut cuts = all_.parts();
     first_failure<unwrapped_error_t<returned>> failure(stop);
     std::vector<std::vector<value>> kept(cuts.parts());
@@ -195,6 +208,7 @@ class chunks_body {
   chunks_body(over<Range, F>&& all, Join) : all_(std::move(all)) {}
 
   result_type operator()(const std::stop_token& stop) {
+    check_called<returned>();
     const cut cuts = all_.chunks();
     first_failure<unwrapped_error_t<returned>> failure(stop);
     result_slots<value> results(cuts.parts());

@@ -12,14 +12,16 @@
 #include <type_traits>
 #include <utility>
 
+#include "millrace/concepts.hpp"
 #include "millrace/detail/parallel.hpp"
+#include "millrace/detail/refusals.hpp"
 
 namespace millrace::detail {
 
 // Calls with the argument, and with the stop token if the callable takes that as well; as const, as
 // several threads do so at a time.
 template <class F, class Argument>
-concept takes_token = std::invocable<const F&, Argument, const std::stop_token&>;
+concept takes_token = takes_stop<const F&, Argument>;
 template <class F, class Argument>
 concept takes = takes_token<F, Argument> || std::invocable<const F&, Argument>;
 
@@ -28,7 +30,7 @@ template <class F, class Argument>
 decltype(auto) call_with(const F& f, Argument&& argument,
                          [[maybe_unused]] const std::stop_token& stop) {
   if constexpr (takes_token<F, Argument>) {
-    return std::invoke(f, std::forward<Argument>(argument), stop);
+    return call_stoppable(stop, f, std::forward<Argument>(argument));
   } else {
     return std::invoke(f, std::forward<Argument>(argument));
   }
@@ -38,8 +40,12 @@ decltype(auto) call_with(const F& f, Argument&& argument,
 // rvalue is owned, an lvalue borrowed, a view copied.
 template <class Range>
 class range_source {
+  static_assert((check_range<Range>(), true));
   using plain = std::remove_cvref_t<Range>;
-  static constexpr bool is_view = std::ranges::view<plain> && std::constructible_from<plain, Range>;
+  // A range whose iterators outlive it owns no elements, and is as good as a view.
+  static constexpr bool is_view =
+      (std::ranges::view<plain> || std::ranges::borrowed_range<plain>) &&
+      std::constructible_from<plain, Range>;
   static constexpr bool is_borrowed = !is_view && std::is_lvalue_reference_v<Range>;
   using range = std::conditional_t<is_borrowed, std::remove_reference_t<Range>, plain>;
 
@@ -165,6 +171,7 @@ struct over {
 template <class Range, class F>
 [[nodiscard]] over<Range, std::decay_t<F>> over_range(Range&& range, F&& f, std::size_t chunk_size,
                                                       int workers) {
+  check_callable<F>();
   return {range_source<Range>(std::forward<Range>(range)), std::forward<F>(f), chunk_size,
           static_cast<std::size_t>(workers)};
 }

@@ -12,6 +12,7 @@
 #include "millrace/detail/first_failure.hpp"
 #include "millrace/detail/parallel.hpp"
 #include "millrace/detail/range_source.hpp"
+#include "millrace/detail/refusals.hpp"
 
 namespace millrace::detail {
 
@@ -52,6 +53,7 @@ class reduce_body {
       : all_(std::move(all)), identity_(std::move(identity)), reduce_(std::move(reduce)) {}
 
   result_type operator()(const std::stop_token& stop) {
+    check_returned<returned>();
     const cut cuts = all_.parts();
     failure_type failure(stop);
     const state shared{*this, cuts, failure, all_.begin()};

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <concepts>
 #include <exception>
+#include <functional>
 #include <stop_token>
 #include <utility>
 
@@ -29,10 +29,10 @@ class scoped_body {
       Scope scope(state, stop);
       auto body = [&]() -> decltype(auto) {
         try {
-          if constexpr (std::invocable<F&&, Scope&, std::stop_token>) {
-            return std::move(f_)(scope, stop);
+          if constexpr (takes_stop<F&&, Scope&>) {
+            return call_stoppable(stop, std::move(f_), scope);
           } else {
-            return std::move(f_)(scope);
+            return std::invoke(std::move(f_), scope);
           }
         } catch (...) {
           state.keep_first(std::current_exception());  // in its place among the children's

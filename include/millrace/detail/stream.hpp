@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -181,7 +182,7 @@ class stream_core {
 };
 
 template <class F, class Item>
-concept StoppableStreamJob = std::invocable<const F&, Item&&, std::stop_token>;
+concept StoppableStreamJob = takes_stop<const F&, Item>;
 
 template <class F, class Item>
 struct stream_returns {};
@@ -193,7 +194,7 @@ struct stream_returns<F, Item> {
 template <class F, class Item>
   requires StoppableStreamJob<F, Item>
 struct stream_returns<F, Item> {
-  using type = std::invoke_result_t<const F&, Item&&, std::stop_token>;
+  using type = stoppable_result_t<const F&, Item>;
 };
 
 template <class F, class Item>
@@ -209,13 +210,13 @@ class stream_job {
     requires(!StoppableStreamJob<F, Item>)
   {
     begun_ = true;
-    return f_(std::move(item_));
+    return std::invoke(f_, std::move(item_));
   }
   decltype(auto) operator()(const std::stop_token& stop)
     requires StoppableStreamJob<F, Item>
   {
     begun_ = true;
-    return f_(std::move(item_), stop);
+    return call_stoppable(stop, f_, std::move(item_));
   }
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <stop_token>
 #include <utility>
 
@@ -18,12 +19,12 @@ class timed_call {
   decltype(auto) operator()() &&
       requires(!StoppableJob<F>) {
         const stopwatch running(report_);
-        return std::move(f_)();
-      } decltype(auto) operator()(std::stop_token stop) &&
+        return std::invoke(std::move(f_));
+      } decltype(auto) operator()(const std::stop_token& stop) &&
         requires StoppableJob<F>
   {
     const stopwatch running(report_);
-    return std::move(f_)(std::move(stop));
+    return call_stoppable(stop, std::move(f_));
   }
 
  private:
