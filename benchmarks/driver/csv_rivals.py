@@ -204,6 +204,14 @@ def verdicts(measured):
         yield verdict(f"CSV, 1m rows in memory, 2 workers, of {what}",
                       ratio(values[f"Millrace, 2 workers|{FROM_MEMORY}"],
                             values[f"Millrace, 2 workers|{floor}"]), 5)
+    yield verdict("CSV, 1m rows, 2 workers, from file, of the same from memory",
+                  ratio(values[f"Millrace, 2 workers|{FROM_FILE}"],
+                        values[f"Millrace, 2 workers|{FROM_MEMORY}"]), 1.5)
+    values = measured["10k"]
+    for where in (FROM_FILE, FROM_MEMORY):
+        yield verdict(f"CSV, 10k rows, {where}, 2 workers, of 1 worker's time",
+                      ratio(values[f"Millrace, 2 workers|{where}"],
+                            values[f"Millrace, 1 worker|{where}"]), 1.05)
 
 
 def verdict(what, have, want, strict=False):
