@@ -7,6 +7,8 @@ int main(int argc, char** argv) {
   bench::add_latency(all);
   bench::add_throughput(all);
   bench::add_isolated(all);
+  bench::add_load(all);
+  bench::add_crowded(all);
   bench::add_timer(all);
   bench::add_parallel(all);
   bench::add_patterns(all);

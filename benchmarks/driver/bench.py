@@ -17,9 +17,12 @@ from rounds import SIZES, Failed, Program, measure
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def programs_in(build, rust):
+def programs_in(build, rust, baseline):
     programs = [Program("C++", name, os.path.join(build, "benchmarks", name))
                 for name in ("hop", "allocations")]
+    if baseline != "none":
+        programs.append(Program("C++", "hop", os.path.join(build, "benchmarks", "baseline"),
+                                baseline=True))
     if rust == "available":
         programs += [Program("Rust", name, os.path.join(build, "rust", "release", name))
                      for name in ("hop", "allocations")]
@@ -65,6 +68,7 @@ def main():
     parser.add_argument("--mode", choices=["full", "quick", "check"], required=True)
     parser.add_argument("--rust", required=True, help="'available', or why not")
     parser.add_argument("--compiler", required=True)
+    parser.add_argument("--baseline", default="none", help="which version that is, or 'none'")
     parser.add_argument("--only", default="", help="problem[,problem]")
     parser.add_argument("--in-flight", type=int)
     parser.add_argument("--workers", type=int)
@@ -81,6 +85,8 @@ def main():
     whole = sizes == SIZES
     if options.mode == "check" and whole:
         sizes = [size for size in sizes if size.target]
+    if options.mode == "quick" and whole:
+        sizes = [size for size in sizes if size.quick]
     if not sizes:
         parser.error("no problem of this name and size; there are "
                      + ", ".join(dict.fromkeys(size.problem for size in SIZES)))
@@ -89,14 +95,14 @@ def main():
         results = Results.load(options.results)
     else:
         rounds, scale, patience, most, compiles = {
-            "full": (12, 1.0, 600, 1800, 7), "check": (10, 1.0, 300, 900, 5),
+            "full": (12, 1.0, 600, 3600, 7), "check": (10, 1.0, 300, 2700, 5),
             "quick": (3, 0.4, 5, 50, 1)}[options.mode]
         about = {"machine": machine.describe(), "rust": options.rust,
-                 "date": datetime.date.today().isoformat()}
+                 "baseline": options.baseline, "date": datetime.date.today().isoformat()}
         path = os.path.join(build, "results" if options.mode == "full" else options.mode) + ".json"
         started = time.monotonic()
-        results = measure(programs_in(build, options.rust), sizes, options.rounds or rounds, scale,
-                          patience, most, about, path)
+        results = measure(programs_in(build, options.rust, options.baseline), sizes,
+                          options.rounds or rounds, scale, patience, most, about, path)
         if whole:
             print("compiling with and without Millrace", flush=True)
             about["compile_seconds"] = compile_time.measure(ROOT, options.compiler, compiles)

@@ -8,9 +8,10 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402  (the back end must be chosen first)
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: E402
 
-from names import HEADLINE, RUST, number, plain  # noqa: E402
+from names import COMPARED, HEADLINE, LOAD, RUST, number, plain  # noqa: E402
+from rounds import LOAD_KINDS, LOADS  # noqa: E402
 
-OURS, CPP, RUST_COLOUR = "#1b6ca8", "#9aa5b1", "#d98e4a"
+OURS, EARLIER, CPP, RUST_COLOUR = "#1b6ca8", "#8fbcdc", "#9aa5b1", "#d98e4a"
 
 plt.rcParams.update({
     "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
@@ -22,6 +23,8 @@ plt.rcParams.update({
 def colour(rival):
     if rival.startswith("millrace"):
         return OURS
+    if rival.startswith("baseline"):
+        return EARLIER
     return RUST_COLOUR if rival in RUST or rival.startswith("tokio") else CPP
 
 
@@ -108,12 +111,60 @@ def latency(results, directory):
 
 
 def isolated(results, directory):
-    figure, panels = plt.subplots(2, 1, figsize=(7.5, 5.6), layout="constrained")
-    bars(panels[0], results, "isolated", 1, 1, "start p50", HEADLINE,
-         "From submission to the job's start, pool idle for 1 to 5 ms", "µs, median (less is better)")
-    bars(panels[1], results, "isolated", 1, 1, "CPU per job", [*HEADLINE, "no_job"],
-         "CPU time that such a job costs the process", "µs per job (less is better)")
+    figure, panels = plt.subplots(3, 2, figsize=(10.5, 8.4), layout="constrained")
+    for (start, cpu), workers in zip(panels, (1, 2, 3)):
+        workers_are = f"{workers} worker{'s' if workers > 1 else ''}"
+        bars(start, results, "isolated", workers, 1, "start p50", COMPARED,
+             f"From submission to the job's start, {workers_are}", "µs, median (less is better)")
+        bars(cpu, results, "isolated", workers, 1, "CPU per job",
+             [*COMPARED, "no_job"] if workers == 1 else COMPARED,
+             f"CPU time of the process for each, {workers_are}", "µs per job (less is better)")
     save(figure, directory, "isolated")
+
+
+MARKS = {"millrace": "o", "baseline": "o", "thread_pool-co_spawn": "^", "thread_pool-post": "v",
+         "naive": "s", "tokio_rayon": "D", "tokio-spawn_blocking": "P"}
+
+
+def load(results, directory):
+    """A row for each length of job; p50, p99 and CPU over the load."""
+    figure, panels = plt.subplots(len(LOAD_KINDS), 3, figsize=(10.5, 9.6), layout="constrained")
+    lines = {}
+    for row, (kind, *_) in zip(panels, LOAD_KINDS):
+        for axes, metric in zip(row, ("p50", "p99", "CPU beyond the job's")):
+            for rival in LOAD:
+                found = [(percent, results.spread(f"load_{kind}_at_{percent}", rival, 1, 0, metric))
+                         for percent in LOADS]
+                found = [(percent, got.median) for percent, got in found if got is not None]
+                if found:
+                    lines[rival], = axes.plot(*zip(*found), color=colour(rival), linewidth=1.4,
+                                              marker=MARKS[rival], markersize=4.5,
+                                              zorder=3 if rival == "millrace" else 2)
+            axes.set_yscale("log")
+            axes.set_xticks(LOADS, [f"{percent} %" for percent in LOADS])
+            axes.grid(axis="y", color="#e3e6ea")
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
+            what = "CPU beyond the job's" if metric.startswith("CPU") else f"to the handler, {metric}"
+            axes.set_title(f"Jobs of {kind[:-2]} µs: {what}, µs")
+    for axes in panels[-1]:
+        axes.set_xlabel("of one worker's capacity")
+    figure.get_layout_engine().set(rect=(0, 0.06, 1, 0.94))
+    figure.legend(lines.values(), [plain(rival) for rival in lines], ncols=4, loc="lower center",
+                  frameon=False, fontsize=8)
+    save(figure, directory, "load")
+
+
+def crowded(results, directory):
+    figure, panels = plt.subplots(3, 1, figsize=(7.5, 8.8), layout="constrained")
+    for axes, (problem, workers, what) in zip(panels, (
+            ("foreign", 1, "a foreign parallel loop"), ("foreign", 2, "a foreign parallel loop"),
+            ("beside_a_region", 2, "a region of the same pool"))):
+        points(axes, results, problem, workers, 1, COMPARED,
+               f"Start of a job beside {what}, {workers} worker{'s' if workers > 1 else ''}",
+               ("start ", "µs, logarithmic (less is better)"))
+    figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))
+    legend_of_points(figure)
+    save(figure, directory, "crowded")
 
 
 def timer(results, directory):
@@ -132,5 +183,5 @@ def timer(results, directory):
 
 def draw(results, directory):
     os.makedirs(directory, exist_ok=True)
-    for chart in (throughput, latency, isolated, timer):
+    for chart in (throughput, latency, isolated, load, crowded, timer):
         chart(results, directory)

@@ -3,6 +3,9 @@
 LABELS = {
     "millrace": "Millrace",
     "millrace-deferred": "Millrace, `deferred`",
+    "millrace-install": "Millrace, `install`",
+    "baseline": "Millrace, earlier version",
+    "baseline-install": "Millrace, earlier version, `install`",
     "millrace-no_metrics": "Millrace, `NoMetrics`",
     "millrace-trace": "Millrace, `TraceMetrics`",
     "thread_pool-co_spawn": "`asio::thread_pool`, `co_spawn`",
@@ -26,6 +29,9 @@ LABELS = {
 
 RUST = ["tokio_rayon", "tokio_rayon-two_hops", "tokio-spawn_blocking"]
 HEADLINE = ["millrace", "thread_pool-co_spawn", "thread_pool-post", "naive", *RUST]
+# Where an earlier version is measured too.
+COMPARED = ["millrace", "baseline", *HEADLINE[1:]]
+LOAD = [rival for rival in COMPARED if rival != "tokio_rayon-two_hops"]
 CALLBACKS = ["millrace-deferred", "thread_pool-post-deferred", "naive-deferred"]
 
 

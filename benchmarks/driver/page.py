@@ -1,8 +1,9 @@
 """docs/benchmarks.md, all of it, from the results."""
 
-from names import CALLBACKS, HEADLINE, RUST, label, number
+from names import CALLBACKS, COMPARED, HEADLINE, LOAD, RUST, label, number
 from results import is_all
-from targets import compile_ratio, verdicts
+from rounds import LOAD_KINDS, LOADS, MOST_IN_FLIGHT
+from targets import LOAD_METRICS, compile_ratio, verdicts
 
 INTRO = """\
 # Benchmarks
@@ -43,6 +44,8 @@ tools/bench --quick --only throughput --in-flight 64 --workers 1   # both, in al
   the crate tokio-rayon does it; the same over Rayon's global pool into a pool of its own ("two
   hops"); `tokio::task::spawn_blocking`. Tokio runs its current-thread runtime.
 - The policy is the default one, with metrics.
+- Where Millrace differs much from an earlier version, that one is measured too: the same programs,
+  built with its headers (`tools/bench --baseline REVISION`).
 """
 
 
@@ -149,17 +152,72 @@ def latency(results):
 
 
 def isolated(results):
-    parts = ["## Isolated jobs\n", "One job every 1 to 5 ms, so that each finds the pool asleep.\n",
+    parts = ["## Isolated jobs\n",
+             "One job each 2 ms, after pauses of 1 to 3 ms, so that each finds the pool asleep.\n",
              "![Start latency and CPU time of isolated jobs](benchmarks/isolated.svg)\n"]
-    for workers in (1, 2):
-        rivals = HEADLINE + (["no_job"] if workers == 1 else [])
+    for workers in (1, 2, 3):
+        rivals = COMPARED + (["no_job"] if workers == 1 else [])
         rows = [[label(rival)] + [
             "" if rival == "no_job" and metric != "CPU per job" else
             entry(results.spread("isolated", rival, workers, 1, metric))
             for metric in ("start p50", "start p99", "round trip p50", "CPU per job")]
             for rival in rivals]
-        parts.append(table([f"µs, {workers} worker{'s' if workers > 1 else ''}", "start p50",
+        parts.append(table([f"µs, {in_words(workers)}", "start p50",
                             "start p99", "there and back p50", "CPU per job"], rows))
+    parts.append("The same jobs with a `parallel_for` of 16 pieces of 10 µs in each, awaited with "
+                 "`install` or with `execute`; in `asio::thread_pool` it runs on oneTBB's own "
+                 "threads, in Rayon it is a parallel iterator:\n")
+    rivals = ["millrace-install", "baseline-install", *COMPARED]
+    rivals.remove("tokio-spawn_blocking")
+    for workers in (1, 2, 3):
+        rows = [[label(rival)] + [entry(results.spread("isolated_nested", rival, workers, 1, metric))
+                                  for metric in ("start p50", "round trip p50", "CPU per job")]
+                for rival in rivals]
+        parts.append(table([f"µs, a loop in each, {in_words(workers)}", "start p50",
+                            "there and back p50", "CPU per job"], rows))
+    return parts
+
+
+def in_words(workers):
+    return f"{workers} worker{'s' if workers > 1 else ''}"
+
+
+def load(results):
+    parts = ["## Load\n",
+             "Jobs arrive at random (a Poisson process, the same numbers for all), whether the ones "
+             "before have ended or not, so that the workers are busy for 10 to 90 % of the time. From "
+             "when a job should have arrived until its handler runs; and the CPU time of the process "
+             "for each job, beyond the job's own. Jobs of 500 µs are few in a run: there p99.9 is "
+             "about the slowest.\n",
+             "![From arrival to handler, and CPU time, under load](benchmarks/load.svg)\n"]
+    for kind, _, numbers in LOAD_KINDS:
+        for workers in numbers:
+            rivals = [*LOAD, "inline_on_loop"] if workers == 1 else LOAD
+            for percent in LOADS:
+                rows = [[label(rival)] + [
+                    entry(results.spread(f"load_{kind}_at_{percent}", rival, workers, 0, metric))
+                    for metric in LOAD_METRICS] for rival in rivals]
+                parts.append(table([f"µs, jobs of {kind[:-2]} µs, {percent} % of "
+                                    f"{in_words(workers)}", *LOAD_METRICS], rows))
+    return parts
+
+
+def crowded(results):
+    parts = ["## Jobs beside a parallel loop\n",
+             "A job each 2 ms while a `parallel_for` keeps the cores busy. First somebody else's: another "
+             "thread runs it in oneTBB's default arena (in Rust, in Rayon's global pool). Then one of "
+             "the pool's own, 2,000 pieces of 100 µs in `install`, again and again; for "
+             "`asio::thread_pool` and `spawn_blocking` it runs on oneTBB's and Rayon's own threads. "
+             "Each loop ends by itself, the foreign one after 400 ms: jobs that wait for its end wait "
+             "half of that, at the median.\n",
+             "![Start latency beside a parallel loop](benchmarks/crowded.svg)\n"]
+    for problem, workers, what in (("foreign", 1, "a foreign loop"), ("foreign", 2, "a foreign loop"),
+                                   ("beside_a_region", 2, "a region of the pool")):
+        rows = [[label(rival)] + [entry(results.spread(problem, rival, workers, 1, metric))
+                                  for metric in ("start p50", "start p99", "round trip p50")]
+                for rival in COMPARED]
+        parts.append(table([f"µs, beside {what}, {in_words(workers)}", "start p50", "start p99",
+                            "there and back p50"], rows))
     return parts
 
 
@@ -181,24 +239,28 @@ def timer(results):
     return parts
 
 
-def against_onetbb(results, problems):
+def against_onetbb(results, problems, in_flight=(1,)):
     """(problem, what to call it) each: our time, oneTBB's, and the ratio."""
     rows = []
     for problem, what in problems:
         for workers in (1, 2):
-            ratio = results.ratio(problem, workers, 1, "time", "onetbb", "millrace")
-            rows.append([f"`{what}`, {workers} thread{'s' if workers > 1 else ''}",
-                         entry(results.spread(problem, "millrace", workers, 1, "time")),
-                         entry(results.spread(problem, "onetbb", workers, 1, "time")),
-                         "" if ratio is None else f"{ratio.median:.3f}"])
+            for n in in_flight:
+                ratio = results.ratio(problem, workers, n, "time", "onetbb", "millrace")
+                rows.append([f"`{what}`, {workers} thread{'s' if workers > 1 else ''}"
+                             + (f", {n} in flight" if n > 1 else ""),
+                             entry(results.spread(problem, "millrace", workers, n, "time")),
+                             entry(results.spread(problem, "onetbb", workers, n, "time")),
+                             "" if ratio is None else f"{ratio.median:.3f}"])
     return rows
 
 
 def parallel(results):
-    rows = against_onetbb(results, ((name, name) for name in ("parallel_for", "parallel_reduce")))
+    rows = against_onetbb(results, ((name, name) for name in ("parallel_for", "parallel_reduce")),
+                          (1, MOST_IN_FLIGHT))
     return ["## `install`\n",
             "oneTBB's algorithms awaited through `install`, against `task_arena::execute` with the "
-            "same number of threads, the asking one among them.\n",
+            "same number of threads, the asking one among them. Of several in flight the time for "
+            "each.\n",
             table(["ms", "Millrace", "oneTBB alone", "speed against oneTBB"], rows)]
 
 
@@ -298,6 +360,8 @@ def machine(results):
                 "sleeping round trip": "Two threads asleep in `eventfd`, there and back"}[rival]
         rows.append([name, f"{entry(got)} ns, {number(got.min)} to {number(got.max)}"])
     disturbed, steps = results.disturbed()
+    if about.get("baseline", "none") != "none":
+        rows.append(["The earlier version", about["baseline"]])
     rows.append(["Rounds", f"{about['rounds']}, on {about['date']}"])
     rows.append(["Measurements that count although they were disturbed",
                  f"{disturbed} of {steps}"])
@@ -307,7 +371,8 @@ def machine(results):
 def write(results, path):
     parts = [INTRO.format(minutes=max(1, results.about["seconds"] / 60),
                           rounds=results.about["rounds"])]
-    for section in (targets, throughput, latency, isolated, timer, parallel, patterns, adaptive, small_print, machine):
+    for section in (targets, throughput, latency, isolated, load, crowded, timer, parallel, patterns,
+                    adaptive, small_print, machine):
         parts += section(results)
     with open(path, "w", encoding="utf-8") as out:
         out.write("\n".join(part for part in parts if part))

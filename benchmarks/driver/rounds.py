@@ -19,6 +19,7 @@ class Program:
     language: str
     name: str  # hop, allocations
     path: str
+    baseline: bool = False  # an earlier version of the library, of which only that is measured
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,29 @@ class Size:
     rust: bool = True
     repeat: int = 1
     target: bool = False  # section 7 of the design has a number for it
+    baseline: bool = False  # compared with an earlier version of the library
+    quick: bool = True  # part of a quick run
 
+
+LOADS = (10, 30, 60, 90)  # percent of what the workers can do
+# (length of a job, ms of one run, numbers of workers): long jobs need more time for as many.
+LOAD_KINDS = (("5us", 300, (1,)), ("50us", 400, (1, 2)), ("500us", 1000, (1,)))
+MOST_IN_FLIGHT = 8  # of install
 
 SIZES = (
     [Size("latency", w, 1, 100, target=w == 1) for w in (1, 2)]
     + [Size("throughput", w, n, 80, target=w == 1 and n > 1) for w in (1, 2) for n in (1, 64, 1024)]
     + [Size("strands", 1, n, 80, rust=False) for n in (1, 64)]
-    + [Size("isolated", w, 1, 180) for w in (1, 2)]
+    + [Size(p, w, 1, 400, target=True, baseline=True)
+       for p in ("isolated", "isolated_nested") for w in (1, 2, 3)]
+    + [Size(f"load_{kind}_at_{load}", w, 0, ms, target=True, baseline=True,
+            quick=w == 1 and kind == "50us")
+       for kind, ms, workers in LOAD_KINDS for w in workers for load in LOADS]
+    + [Size("foreign", w, 1, 400, target=True, baseline=True) for w in (1, 2)]
+    + [Size("beside_a_region", 2, 1, 400, target=True, baseline=True)]
     + [Size("timer", w, 0, 300, target=True) for w in (1, 2)]
-    + [Size(p, w, 1, 60, rust=False, repeat=3, target=True)
-       for w in (1, 2) for p in ("parallel_for", "parallel_reduce")]
+    + [Size(p, w, n, 30 * (n + 1), rust=False, repeat=3, target=True, baseline=True)
+       for w in (1, 2) for p in ("parallel_for", "parallel_reduce") for n in (1, MOST_IN_FLIGHT)]
     + [Size(p, w, 1, 60, rust=False, repeat=3, target=True)
        for w in (1, 2) for p in ("parallel_map", "map_reduce", "parallel_sort")]
     + [Size(p, w, 8, 300, rust=False, target=True)
@@ -111,7 +125,8 @@ class Runner:
         self.patience = patience  # seconds to spend on waiting for other processes, altogether
         self.deadline = deadline
         self.about_programs = {}
-        self.hop = next(p for p in programs if p.language == "C++" and p.name == "hop")
+        self.hop = next(p for p in programs if p.language == "C++" and p.name == "hop"
+                        and not p.baseline)
 
     def step(self, size, number):
         """One step, again while something disturbs it and patience lasts."""
@@ -133,13 +148,18 @@ class Runner:
             if size.ms:
                 arguments += ["--time", str(max(5, round(size.ms * self.scale)))]
             programs = [p for p in self.programs
-                        if p.name == size.program and (p.language == "C++" or size.rust)]
+                        if p.name == size.program and (p.language == "C++" or size.rust)
+                        and (size.baseline or not p.baseline)]
             if number % 2:
                 programs.reverse()
             rows = []
             for program in programs:
-                its_rows, about = run(program, arguments)
-                self.about_programs[program.language] = about
+                if program.baseline:
+                    its_rows, _ = run(program, [*arguments, "--rival", "millrace,millrace-install"])
+                    for row in its_rows:
+                        row["rival"] = row["rival"].replace("millrace", "baseline", 1)
+                else:
+                    its_rows, self.about_programs[program.language] = run(program, arguments)
                 rows += its_rows
             spins.append(self.spin())
         return as_step((size.problem, size.workers, size.in_flight), number, spins, foreign.share,

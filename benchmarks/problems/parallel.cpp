@@ -3,7 +3,9 @@
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/parallel_reduce.h>
 #include <oneapi/tbb/task_arena.h>
+#include <oneapi/tbb/task_group.h>
 
+#include <array>
 #include <asio/co_spawn.hpp>
 #include <asio/use_awaitable.hpp>
 #include <functional>
@@ -27,15 +29,23 @@ constexpr std::uint64_t steps = 200;
 
 using range = oneapi::tbb::blocked_range<std::size_t>;
 
-std::uint64_t with_for() {
-  static std::vector<std::uint64_t> out(elements);
-  oneapi::tbb::parallel_for(range(0, elements), [](const range& part) {
+constexpr int most_in_flight = 8;
+
+/// `slot`: which of those in flight this is, as each writes into a room of its own.
+std::uint64_t with_for(int slot) {
+  static std::array<std::vector<std::uint64_t>, most_in_flight> outs = [] {
+    std::array<std::vector<std::uint64_t>, most_in_flight> all;
+    for (auto& one : all) one.resize(elements);
+    return all;
+  }();
+  auto& out = outs[static_cast<std::size_t>(slot)];
+  oneapi::tbb::parallel_for(range(0, elements), [&out](const range& part) {
     for (std::size_t i = part.begin(); i != part.end(); ++i) out[i] = churn(i, steps);
   });
   return out.front() + out[elements / 2] + out.back();
 }
 
-std::uint64_t with_reduce() {
+std::uint64_t with_reduce(int) {
   return oneapi::tbb::parallel_reduce(
       range(0, elements), std::uint64_t{0},
       [](const range& part, std::uint64_t sum) {
@@ -45,7 +55,10 @@ std::uint64_t with_reduce() {
       std::plus<>());
 }
 
-using algorithm = std::uint64_t (*)();
+using algorithm = std::uint64_t (*)(int slot);
+
+/// What each of those in flight gave.
+using results = std::array<std::uint64_t, most_in_flight>;
 
 /// The thread that asks and the workers, `workers` threads together, as oneTBB has it.
 class raw_onetbb {
@@ -57,47 +70,67 @@ class raw_onetbb {
                static_cast<std::size_t>(workers) + 1),
         arena_(workers) {}
 
-  std::uint64_t operator()(algorithm f) { return arena_.execute(f); }
+  void operator()(algorithm f, int in_flight, results& got) {
+    arena_.execute([&] {
+      if (in_flight == 1) {
+        got[0] = f(0);
+        return;
+      }
+      oneapi::tbb::task_group group;
+      for (int slot = 0; slot < in_flight; ++slot)
+        group.run([&got, f, slot] { got[static_cast<std::size_t>(slot)] = f(slot); });
+      group.wait();
+    });
+  }
 
  private:
   oneapi::tbb::global_control limit_;
   oneapi::tbb::task_arena arena_;
 };
 
-/// A coroutine that awaits `install`, from start to end of its loop's run().
+/// Coroutines that await `install`, from start to end of their loop's run().
 class millrace_install {
  public:
   static constexpr const char* name = "millrace";
 
   explicit millrace_install(int workers) : rival_(workers) {}
 
-  std::uint64_t operator()(algorithm f) {
+  void operator()(algorithm f, int in_flight, results& got) {
     service_loop loop;
-    std::uint64_t result = 0;
-    asio::co_spawn(loop.context, install(f, result), rethrow);
+    for (int slot = 0; slot < in_flight; ++slot)
+      asio::co_spawn(loop.context, install(f, slot, got[static_cast<std::size_t>(slot)]), rethrow);
     loop.context.run();
-    return result;
   }
 
  private:
-  asio::awaitable<void> install(algorithm f, std::uint64_t& result) {
-    result = co_await rival_.pool().install(f, asio::use_awaitable);
+  asio::awaitable<void> install(algorithm f, int slot, std::uint64_t& result) {
+    result = co_await rival_.pool().install([f, slot] { return f(slot); }, asio::use_awaitable);
   }
 
   millrace_pool<millrace::ComputeMetrics> rival_;
 };
 
 template <class Rival>
-measurements run(algorithm f, int workers, nanoseconds time) {
+measurements run(algorithm f, int workers, int in_flight, nanoseconds time) {
   Rival rival(workers);
-  const std::uint64_t expected = rival(f);
+  results alone{};
+  rival(f, 1, alone);
+  const std::uint64_t expected = alone[0];
+  const auto once = [&] {
+    results got{};
+    const auto started = clock::now();
+    rival(f, in_flight, got);
+    const double took = in_us(clock::now() - started) / 1e3;
+    for (int slot = 0; slot < in_flight; ++slot)
+      if (got[static_cast<std::size_t>(slot)] != expected)
+        throw std::runtime_error("an algorithm gave another result");
+    return took / in_flight;
+  };
+  static_cast<void>(once());
   const auto deadline = clock::now() + time;
   std::vector<double> samples;
-  do {
-    const auto started = clock::now();
-    if (rival(f) != expected) throw std::runtime_error("an algorithm gave another result");
-    samples.push_back(in_us(clock::now() - started) / 1e3);
-  } while (clock::now() < deadline);
+  do samples.push_back(once());
+  while (clock::now() < deadline);
   return {{"time", "ms", spread_of(samples).median}};
 }
 
@@ -105,16 +138,17 @@ measurements run(algorithm f, int workers, nanoseconds time) {
 
 void add_parallel(suite& all) {
   const auto add = [&]<class Rival>(std::type_identity<Rival>, const char* problem, algorithm f,
-                                    int workers) {
-    all.add({problem, Rival::name, workers, 1, std::chrono::milliseconds(60),
-             [=](nanoseconds time) { return run<Rival>(f, workers, time); }});
+                                    int workers, int in_flight) {
+    all.add({problem, Rival::name, workers, in_flight, std::chrono::milliseconds(60 * in_flight),
+             [=](nanoseconds time) { return run<Rival>(f, workers, in_flight, time); }});
   };
   for (const int workers : {1, 2})
     for (const auto& [problem, f] :
-         {std::pair("parallel_for", &with_for), std::pair("parallel_reduce", &with_reduce)}) {
-      add(std::type_identity<millrace_install>(), problem, f, workers);
-      add(std::type_identity<raw_onetbb>(), problem, f, workers);
-    }
+         {std::pair("parallel_for", &with_for), std::pair("parallel_reduce", &with_reduce)})
+      for (const int in_flight : {1, most_in_flight}) {
+        add(std::type_identity<millrace_install>(), problem, f, workers, in_flight);
+        add(std::type_identity<raw_onetbb>(), problem, f, workers, in_flight);
+      }
 }
 
 }  // namespace bench

@@ -20,6 +20,13 @@ using std::chrono::nanoseconds;
   return std::chrono::seconds(now.tv_sec) + nanoseconds(now.tv_nsec);
 }
 
+/// CPU time of this thread.
+[[nodiscard]] inline nanoseconds thread_cpu() noexcept {
+  std::timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + nanoseconds(now.tv_nsec);
+}
+
 /// CPU time that this machine has spent on anything, or that its hypervisor took.
 [[nodiscard]] inline nanoseconds machine_cpu() {
   std::ifstream stat("/proc/stat");

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millrace_rivals::churn::{churn, churn_steps};
-use millrace_rivals::clocks::{in_ns, in_us, now_ns, process_cpu};
+use millrace_rivals::clocks::{in_ns, in_us, process_cpu};
+use millrace_rivals::crowded::{beside_a_region, foreign};
+use millrace_rivals::isolated::{isolated, isolated_nested};
+use millrace_rivals::load::{load, Kind};
 use millrace_rivals::placement::place_threads;
 use millrace_rivals::progress::{run_stream, ForTime, Progress};
 use millrace_rivals::report::run_main;
@@ -68,44 +71,6 @@ fn throughput<R: Rival>(workers: usize, in_flight: usize, time: Duration) -> Vec
         ("time per job", "ns", took / jobs),
         ("CPU per job", "ns", used / jobs),
         ("cores busy", "cores", used / took),
-    ]
-}
-
-// Gaps of 1 to 5 ms, the same for all rivals, in an order without rhythm.
-fn gap(number: u32) -> Duration {
-    Duration::from_micros(1000 + (number.wrapping_mul(2654435761) % 4000) as u64)
-}
-
-fn isolated<R: Rival>(workers: usize, time: Duration) -> Vec<Measurement> {
-    let runtime = R::runtime(workers);
-    let rival = Arc::new(R::new(workers));
-    let jobs = 10.max((time.as_millis() / 3) as u32);
-    let samples_of = |jobs: u32| {
-        let rival = Arc::clone(&rival);
-        let task = async move {
-            let mut start = vec![];
-            let mut round_trip = vec![];
-            for i in 0..jobs {
-                tokio::time::sleep(gap(i)).await;
-                let submitted = now_ns();
-                let begun = rival.run(now_ns).await;
-                round_trip.push((now_ns() - submitted) as f64 / 1e3);
-                assert!(begun >= submitted, "a job began before it was submitted");
-                start.push((begun - submitted) as f64 / 1e3);
-            }
-            (sorted(start), sorted(round_trip))
-        };
-        runtime.block_on(async { tokio::spawn(task).await.unwrap() })
-    };
-    samples_of(5);
-    place_threads(workers);
-    let cpu = process_cpu();
-    let (start, round_trip) = samples_of(jobs);
-    vec![
-        ("CPU per job", "us", in_us(process_cpu() - cpu) / jobs as f64),
-        ("start p50", "us", quantile(&start, 0.5)),
-        ("start p99", "us", quantile(&start, 0.99)),
-        ("round trip p50", "us", quantile(&round_trip, 0.5)),
     ]
 }
 
@@ -229,8 +194,39 @@ fn main() {
     macro_rules! add_isolated {
         ($R:ty, $workers:expr) => {
             let workers = $workers;
-            all.push(variant(("isolated", <$R>::NAME), (workers, 1), 180, move |time| {
+            all.push(variant(("isolated", <$R>::NAME), (workers, 1), 400, move |time| {
                 isolated::<$R>(workers, time)
+            }));
+        };
+    }
+    macro_rules! add_isolated_nested {
+        ($R:ty, $workers:expr) => {
+            let workers = $workers;
+            all.push(variant(("isolated_nested", <$R>::NAME), (workers, 1), 400, move |time| {
+                isolated_nested::<$R>(workers, time)
+            }));
+        };
+    }
+    macro_rules! add_load {
+        ($R:ty, $problem:expr, $kind:expr, $workers:expr, $percent:expr, $ms:expr) => {
+            let (kind, workers, percent) = ($kind, $workers, $percent);
+            all.push(variant(($problem, <$R>::NAME), (workers, 0), $ms, move |time| {
+                load::<$R>(kind, workers, percent, time)
+            }));
+        };
+    }
+    macro_rules! add_foreign {
+        ($R:ty, $workers:expr) => {
+            let workers = $workers;
+            all.push(variant(("foreign", <$R>::NAME), (workers, 1), 400, move |time| {
+                foreign::<$R>(workers, time)
+            }));
+        };
+    }
+    macro_rules! add_beside_a_region {
+        ($R:ty, $own:expr) => {
+            all.push(variant(("beside_a_region", <$R>::NAME), (2, 1), 400, |time| {
+                beside_a_region::<$R>($own, 2, time)
             }));
         };
     }
@@ -256,9 +252,32 @@ fn main() {
             for_each_rival!(add_throughput, workers, in_flight);
         }
     }
-    for workers in [1, 2] {
+    for workers in [1, 2, 3] {
         for_each_rival!(add_isolated, workers);
     }
+    for workers in [1, 2, 3] {
+        // spawn_blocking's threads are none of Rayon's.
+        add_isolated_nested!(TokioRayon, workers);
+        add_isolated_nested!(TwoHops, workers);
+    }
+    for workers in [1, 2] {
+        for (us, sampled, ms) in [(5, 16, 300), (50, 1, 400), (500, 1, 1000)] {
+            for percent in [10, 30, 60, 90] {
+                let name: &'static str =
+                    Box::leak(format!("load_{}us_at_{}", us, percent).into_boxed_str());
+                let kind = Kind { length: Duration::from_micros(us), sampled };
+                // Two hops are left out: they are one, and another before it.
+                add_load!(TokioRayon, name, kind, workers, percent, ms);
+                add_load!(SpawnBlocking, name, kind, workers, percent, ms);
+            }
+        }
+    }
+    for workers in [1, 2] {
+        for_each_rival!(add_foreign, workers);
+    }
+    add_beside_a_region!(TokioRayon, true);
+    add_beside_a_region!(TwoHops, true);
+    add_beside_a_region!(SpawnBlocking, false);
     for workers in [1, 2] {
         all.push(variant(("timer", "tokio-idle_loop"), (workers, 0), 300, move |time| {
             timer::<TokioRayon>(Jobs::None, workers, time)
