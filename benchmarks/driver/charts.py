@@ -65,7 +65,8 @@ def points(axes, results, problem, workers, in_flight, rivals, title, unit):
     axes.set_xscale("log")
     least = min((one[1].median for one in found), default=1)
     most = max((one[2].median for one in found), default=10)
-    axes.set_xlim(least / 1.9, most * 1.9)  # room for the numbers on both sides
+    room = max(1.9, (most / least) ** 0.12)  # for the numbers on both sides
+    axes.set_xlim(least / room, most * room)
     axes.set_yticks(range(len(found)), [plain(rival) for rival, *_ in reversed(found)])
     axes.set_ylim(-0.6, len(found) - 0.3)
     axes.set_title(title)
@@ -141,6 +142,9 @@ def load(results, directory):
                                               marker=MARKS[rival], markersize=4.5,
                                               zorder=3 if rival == "millrace" else 2)
             axes.set_yscale("log")
+            least, most = axes.get_ylim()
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if most < 100 * least else (1,)))
+            axes.yaxis.set_minor_locator(NullLocator())
             axes.set_xticks(LOADS, [f"{percent} %" for percent in LOADS])
             axes.grid(axis="y", color="#e3e6ea")
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))

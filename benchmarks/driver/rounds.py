@@ -48,10 +48,10 @@ SIZES = (
     [Size("latency", w, 1, 100, target=w == 1) for w in (1, 2)]
     + [Size("throughput", w, n, 80, target=w == 1 and n > 1) for w in (1, 2) for n in (1, 64, 1024)]
     + [Size("strands", 1, n, 80, rust=False) for n in (1, 64)]
-    + [Size(p, w, 1, 400, target=True, baseline=True)
+    + [Size(p, w, 1, 400, target=True, baseline=True, quick=p == "isolated" or w == 2)
        for p in ("isolated", "isolated_nested") for w in (1, 2, 3)]
     + [Size(f"load_{kind}_at_{load}", w, 0, ms, target=True, baseline=True,
-            quick=w == 1 and kind == "50us")
+            quick=w == 1 and kind == "50us" and load in (30, 90))
        for kind, ms, workers in LOAD_KINDS for w in workers for load in LOADS]
     + [Size("foreign", w, 1, 400, target=True, baseline=True) for w in (1, 2)]
     + [Size("beside_a_region", 2, 1, 400, target=True, baseline=True)]
