@@ -70,13 +70,10 @@ class slots_service final : public asio::execution_context::service, public slot
 // The pool of the executor's context; null if there is none.
 template <class Instrumentation, class Executor>
 [[nodiscard]] ComputePool<Instrumentation>* pool_of(const Executor& executor) {
-  if constexpr (requires { asio::query(executor, asio::execution::context); }) {
-    asio::execution_context& context = asio::query(executor, asio::execution::context);
-    auto& service = service_of<current_pool_service<Instrumentation>>(context);
-    return static_cast<ComputePool<Instrumentation>*>(service.slot()->pool());
-  } else {
-    return nullptr;
-  }
+  asio::execution_context* const context = context_behind(executor);
+  if (context == nullptr) return nullptr;
+  auto& service = service_of<current_pool_service<Instrumentation>>(*context);
+  return static_cast<ComputePool<Instrumentation>*>(service.slot()->pool());
 }
 
 // A token for a handler that another token has made already. A type of its own: a handler that can

@@ -77,9 +77,10 @@ RANKS = {
     "detail/counters.hpp": 20,
     "detail/pool_counters.hpp": 21,
     "detail/handler.hpp": 20,
+    "detail/executors.hpp": 20,
     "detail/refusals.hpp": 20,
-    "detail/inbox_service.hpp": 20,
-    "detail/way_back.hpp": 21,
+    "detail/inbox_service.hpp": 21,
+    "detail/way_back.hpp": 22,
     "detail/trace_json.hpp": 22,
     "detail/pump.hpp": 23,
     "detail/range_source.hpp": 21,
@@ -137,7 +138,7 @@ STREAM = {"detail/stream_strand.hpp", "detail/stream_ends.hpp", "detail/stream.h
 # Jobs that run where they are started: their way back is Asio's own.
 INLINE = {"detail/inline_op.hpp", "io_threads.hpp", "job_size.hpp",
           "detail/adaptive.hpp", "adaptive.hpp"}
-MAY_NAME_ASIO = {"detail/handler.hpp", "detail/inbox_service.hpp", "detail/way_back.hpp",
+MAY_NAME_ASIO = {"detail/executors.hpp", "detail/handler.hpp", "detail/inbox_service.hpp", "detail/way_back.hpp",
                  "detail/refusals.hpp",  # what a coroutine's frame can't hold
                  "executor.hpp", "compute_pool.hpp", "current_pool.hpp", "handle.hpp"} | STREAM | INLINE
 MAY_INCLUDE_TOML = {"config_toml.hpp"}  # only who wants it pays for it

@@ -2,13 +2,10 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/execution/context.hpp>
-#include <asio/execution/outstanding_work.hpp>
 #include <asio/execution_context.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
-#include <asio/prefer.hpp>
 #include <asio/query.hpp>
-#include <asio/require.hpp>
 #include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
 #include <atomic>
@@ -19,16 +16,12 @@
 #include <typeinfo>
 #include <utility>
 
+#include "millrace/detail/executors.hpp"
 #include "millrace/detail/inbox.hpp"
 #include "millrace/detail/return_count.hpp"
 
 // What lies in an execution context for the operations that come back to it.
 namespace millrace::detail {
-
-// The same executor, counted as work of its context: run() doesn't return before it is gone.
-template <class Executor>
-using tracked_executor = std::decay_t<decltype(asio::prefer(
-    std::declval<const Executor&>(), asio::execution::outstanding_work.tracked))>;
 
 // Counts services that have gone, so that a thread may remember the one it used last.
 inline std::atomic<std::uint64_t> gone_services{0};
@@ -118,8 +111,7 @@ class inbox_service final : public asio::execution_context::service, public inbo
   }
 
   void work_started() noexcept override {
-    work_.emplace(
-        asio::require(context_.get_executor(), asio::execution::outstanding_work.tracked));
+    work_.emplace(context_.get_executor());
   }
   void work_finished() noexcept override { work_.reset(); }
 

@@ -2,11 +2,8 @@
 
 #include <asio/associated_executor.hpp>
 #include <asio/dispatch.hpp>
-#include <asio/execution/context.hpp>
-#include <asio/execution/outstanding_work.hpp>
 #include <asio/post.hpp>
-#include <asio/prefer.hpp>
-#include <asio/query.hpp>
+#include <asio/system_executor.hpp>
 #include <chrono>
 #include <exception>
 #include <memory>
@@ -14,6 +11,7 @@
 #include <utility>
 
 #include "millrace/detail/delivering.hpp"
+#include "millrace/detail/executors.hpp"
 #include "millrace/detail/inbox.hpp"
 #include "millrace/detail/inbox_service.hpp"
 #include "millrace/detail/job.hpp"
@@ -95,6 +93,19 @@ class in_one_go {
   }
 };
 
+// Hands `f` to the executor, not inside this call. One that can't promise that gets it from a thread
+// of Asio's system_executor.
+template <class Executor, class F>
+void post_to(const Executor& executor, F&& f) {
+  if constexpr (postable<Executor>) {
+    asio::post(executor, std::forward<F>(f));
+  } else {
+    asio::post(asio::system_executor(), [executor, f = std::forward<F>(f)]() mutable {
+      asio::dispatch(executor, std::move(f));
+    });
+  }
+}
+
 // An operation's way back to its handler, which also keeps the handler's context running. This one
 // goes through any executor there is: one function object per job.
 template <class Executor>
@@ -102,8 +113,7 @@ class way_back_by_executor : public in_one_go {
  public:
   // `counted_by`: an inbox that counts the operation already, and is waited for in its stead.
   explicit way_back_by_executor(const Executor& executor, inbox* counted_by = nullptr)
-      : out_(counted_by != nullptr ? nullptr : returns_of(executor)),
-        executor_(asio::prefer(executor, asio::execution::outstanding_work.tracked)) {}
+      : out_(counted_by != nullptr ? nullptr : returns_of(executor)), executor_(executor) {}
 
   [[nodiscard]] const void* home() const noexcept { return out_.home(); }
 
@@ -111,14 +121,7 @@ class way_back_by_executor : public in_one_go {
   void leave_home() noexcept { const return_count::share not_any_more(std::move(out_)); }
 
   // The executor's context, as an address to compare; none if it doesn't tell.
-  [[nodiscard]] const void* context() const noexcept {
-    if constexpr (requires { asio::query(executor_, asio::execution::context); }) {
-      const asio::execution_context& own = asio::query(executor_, asio::execution::context);
-      return &own;
-    } else {
-      return nullptr;
-    }
-  }
+  [[nodiscard]] const void* context() const noexcept { return context_behind(executor_.get()); }
 
   template <class Allocator>
   void deliver(job& done, delivery when, const Allocator& allocator) {
@@ -127,9 +130,9 @@ class way_back_by_executor : public in_one_go {
     const auto executor = executor_;
     if (when == delivery::later) {
       const delivering own_promise;
-      asio::post(executor, completion<Allocator>(done, allocator));
+      post_to(executor.get(), completion<Allocator>(done, allocator));
     } else {
-      asio::dispatch(executor, completion<Allocator>(done, allocator));
+      asio::dispatch(executor.get(), completion<Allocator>(done, allocator));
     }
     job_streak::of_this_thread().interrupt();
   }
@@ -137,12 +140,8 @@ class way_back_by_executor : public in_one_go {
  private:
   // None: the executor doesn't tell its context.
   [[nodiscard]] static return_count* returns_of(const Executor& executor) {
-    if constexpr (requires { asio::query(executor, asio::execution::context); }) {
-      asio::execution_context& context = asio::query(executor, asio::execution::context);
-      return &service_of<return_service>(context);
-    } else {
-      return nullptr;
-    }
+    asio::execution_context* const context = context_behind(executor);
+    return context == nullptr ? nullptr : &service_of<return_service>(*context);
   }
 
   // First, for it may throw: work that comes and goes would stop a context that has no other.
@@ -291,9 +290,8 @@ using handler_way_back = way_back<asio::associated_executor_t<Handler, Fallback>
 // this either.
 template <class Result, class Handler, class Fallback>
 void fail_later(Handler handler, const Fallback& fallback, std::exception_ptr error) {
-  const auto executor = asio::prefer(asio::get_associated_executor(handler, fallback),
-                                     asio::execution::outstanding_work.tracked);
-  asio::post(executor, [handler = std::move(handler), error = std::move(error)]() mutable {
+  const tracked_executor executor(asio::get_associated_executor(handler, fallback));
+  post_to(executor.get(), [handler = std::move(handler), error = std::move(error)]() mutable {
     Result result;
     result.fail(std::move(error));
     std::move(result).deliver(std::move(handler));
