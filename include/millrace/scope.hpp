@@ -123,7 +123,7 @@ struct scope_returns<F> {
 
 // The body as its operation keeps it.
 template <class Token, ScopeBody F>
-[[nodiscard]] std::decay_t<F> kept_scope(F&& f) {
+[[nodiscard]] auto kept_scope(F&& f) {
   check_body<Token, F, typename scope_returns<std::decay_t<F>>::type>();
   return std::decay_t<F>(std::forward<F>(f));
 }

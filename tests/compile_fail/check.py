@@ -29,25 +29,26 @@ def command_for(commands: str, source: str) -> tuple[list[str], str]:
     raise SystemExit(f"check.py: {commands} doesn't say how {source} is compiled")
 
 
-def blocks(output: str) -> list[str]:
+def blocks(output: str, clang: bool) -> list[str]:
     """One error each, with what leads up to it and what explains it.
 
-    gcc says first from where a template was instantiated, clang afterwards.
+    gcc says from where a template was instantiated before it says what is wrong, clang afterwards.
     """
-    found, block, had_error = [], [], False
+    begin = r".*: (?:fatal )?error: " if clang else r"In file included from|\S+: In |.*: (?:fatal )?error: "
+    found: list[list[str]] = [[]]
+    had_error = False
     for line in output.splitlines():
-        begins = re.search(r": (?:fatal )?error: ", line) or re.match(r"(?:In file included from|\S+: In )", line)
-        if begins and had_error:
-            found.append("\n".join(block))
-            block, had_error = [], False
-        block.append(line)
-        had_error = had_error or ": error: " in line
-    return found + ["\n".join(block)]
+        if had_error and re.match(begin, line):
+            found.append([])
+            had_error = False
+        found[-1].append(line)
+        had_error = had_error or "error: " in line
+    return ["\n".join(block) for block in found]
 
 
-def check(marks: dict[int, str], name: str, output: str) -> list[str]:
+def check(marks: dict[int, str], name: str, output: str, clang: bool) -> list[str]:
     wrong, met = [], set()
-    for block in blocks(output):
+    for block in blocks(output, clang):
         error = ERROR.search(block)
         if error is None:
             continue
@@ -63,12 +64,12 @@ def check(marks: dict[int, str], name: str, output: str) -> list[str]:
 def main() -> int:
     how, commands, source = sys.argv[1:4]
     command, directory = command_for(commands, source)
+    clang = "clang" in subprocess.run([*command[:command.index("-c")], "--version"], cwd=directory,
+                                      capture_output=True, text=True, check=True).stdout
     if how == "refused":
         # All errors, each with all that led to it.
         command += ["-DMUST_NOT_COMPILE", "-w", "-ftemplate-backtrace-limit=0"]
-        if "clang" in subprocess.run([command[0 if "ccache" not in command[0] else 1], "--version"],
-                                     capture_output=True, text=True, check=True).stdout:
-            command += ["-ferror-limit=0"]
+        command += ["-ferror-limit=0"] if clang else []
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False,
                           env={**os.environ, "LC_ALL": "C"})
     if how == "compiles":
@@ -76,7 +77,7 @@ def main() -> int:
         return done.returncode
     with open(source, encoding="utf-8") as file:
         marks = {n: found.group(1) for n, line in enumerate(file, 1) if (found := MARK.search(line))}
-    wrong = check(marks, os.path.basename(source), done.stderr)
+    wrong = check(marks, os.path.basename(source), done.stderr, clang)
     if done.returncode == 0:
         wrong.append("it compiled")
     if not marks:

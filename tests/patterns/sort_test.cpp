@@ -104,7 +104,7 @@ TEST_CASE("sort: an adversary gets no square of the size, and no element if the 
   CHECK(adversary.calls < 100 * size);  // 270 * size without a limit
 
   test::Injection::running(true);
-  for (int n = 1;; n += 97) {
+  for (int n = 1;; n += 997) {
     test::Injection::at(n);
     numbers = sorted;
     bool threw = false;

@@ -85,8 +85,9 @@ constexpr auto by_value = [](const auto& a, const auto& b) {
 // Lets the order throw at each comparison in turn, or at every `step`-th.
 template <class T, class Make, class Number>
 void sort_with_throwing_order(int size, int step, Make make, Number number) {
-  std::vector<int> mixed(static_cast<std::size_t>(size));
-  std::iota(mixed.begin(), mixed.end(), 0);
+  std::vector<int> sorted(static_cast<std::size_t>(size));
+  std::iota(sorted.begin(), sorted.end(), 0);
+  std::vector<int> mixed = sorted;
   std::ranges::shuffle(mixed, std::mt19937(1));
   const auto less = [&](const T& a, const T& b) {
     Injection::point();
@@ -109,7 +110,7 @@ void sort_with_throwing_order(int size, int step, Make make, Number number) {
       for (const T& one : all) left.push_back(number(one));
       if (!threw) REQUIRE(std::ranges::is_sorted(left));
       std::ranges::sort(left);
-      for (int i = 0; i < size; ++i) REQUIRE(left[static_cast<std::size_t>(i)] == i);
+      REQUIRE(left == sorted);
       if (!threw) break;
     }
   }
@@ -119,7 +120,7 @@ void sort_with_throwing_order(int size, int step, Make make, Number number) {
 
 TEST_CASE("[P56] parallel_sort: an order that throws leaves every element there once") {
   SECTION("numbers") {
-    sort_with_throwing_order<int>(600, 1, [](int i) { return i; }, [](int i) { return i; });
+    sort_with_throwing_order<int>(600, 7, [](int i) { return i; }, [](int i) { return i; });
   }
   SECTION("strings") {
     sort_with_throwing_order<std::string>(

@@ -169,11 +169,11 @@ struct over {
 };
 
 template <class Range, class F>
-[[nodiscard]] over<Range, std::decay_t<F>> over_range(Range&& range, F&& f, std::size_t chunk_size,
-                                                      int workers) {
+[[nodiscard]] auto over_range(Range&& range, F&& f, std::size_t chunk_size, int workers) {
   check_callable<F>();
-  return {range_source<Range>(std::forward<Range>(range)), std::forward<F>(f), chunk_size,
-          static_cast<std::size_t>(workers)};
+  return over<Range, std::decay_t<F>>{range_source<Range>(std::forward<Range>(range)),
+                                      std::forward<F>(f), chunk_size,
+                                      static_cast<std::size_t>(workers)};
 }
 
 }  // namespace millrace::detail

@@ -12,7 +12,8 @@
 #include "millrace/detail/expected_like.hpp"
 
 // What would compile and then not do what it says, or fail somewhere deep inside, is refused where
-// the callable comes in, each in one line that says what would be right.
+// the callable comes in, each in one line that says what would be right. These functions return
+// `auto` so that they are instantiated where they are called, and clang can say from where.
 
 // From asio/deferred.hpp, or asio/experimental/deferred.hpp, whichever there is: without including
 // either, as whoever returns such an operation has.
@@ -56,7 +57,7 @@ inline constexpr bool is_initializer_list<std::initializer_list<T>> = true;
 
 // Returned: what the callable returns, perhaps for nobody.
 template <class Returned>
-constexpr void check_begun() {
+constexpr auto check_begun() {
   using plain = std::remove_cvref_t<Returned>;
   static_assert(!awaitable_like<plain>,
                 "millrace: this callable returns an awaitable, which nobody would await: return "
@@ -68,7 +69,7 @@ constexpr void check_begun() {
 
 // The same where it is handed on to somebody.
 template <class Returned>
-constexpr void check_returned() {
+constexpr auto check_returned() {
   using plain = std::remove_cvref_t<Returned>;
   check_begun<Returned>();
   static_assert(!is_initializer_list<plain>,
@@ -99,7 +100,7 @@ template <class T>
 
 // Callable and result go through the frame of an asio::awaitable, unless the token is another one.
 template <class Token, class... Kept>
-constexpr void check_alignment() {
+constexpr auto check_alignment() {
   static_assert(!is_use_awaitable<std::decay_t<Token>> || (fits_into_frame<Kept>() && ...),
                 "millrace: this callable, or its result, is aligned to more than a coroutine's "
                 "frame can be: hold what is over-aligned by a std::unique_ptr");
@@ -109,7 +110,7 @@ constexpr void check_alignment() {
 
 // F as a forwarding reference deduces it.
 template <class F>
-constexpr void check_callable() {
+constexpr auto check_callable() {
   static_assert(std::constructible_from<std::decay_t<F>, F>,
                 "millrace: this callable can't be copied: give it away with std::move, or lend it "
                 "with std::ref");
@@ -117,19 +118,19 @@ constexpr void check_callable() {
 
 // Token: that of the operation; Returned: what the callable returns.
 template <class Token, class F, class Returned>
-constexpr void check_body() {
+constexpr auto check_body() {
   check_callable<F>();
   check_returned<Returned>();
   check_alignment<Token, std::decay_t<F>, job_value_t<Returned>>();
 }
 template <class Token, Job F>
-constexpr void check_job() {
+constexpr auto check_job() {
   check_body<Token, F, typename job_returns<std::decay_t<F>>::type>();
 }
 
 // The job as its operation keeps it.
 template <class Token, Job F>
-[[nodiscard]] std::decay_t<F> kept_job(F&& f) {
+[[nodiscard]] auto kept_job(F&& f) {
   check_job<Token, F>();
   return std::decay_t<F>(std::forward<F>(f));
 }
@@ -138,7 +139,7 @@ template <class Token, Job F>
 
 // Range as a forwarding reference deduces it.
 template <class Range>
-constexpr void check_range() {
+constexpr auto check_range() {
   using plain = std::remove_cvref_t<Range>;
   static_assert(std::is_lvalue_reference_v<Range> || !is_initializer_list<plain>,
                 "millrace: the elements of a temporary std::initializer_list are gone before the "
