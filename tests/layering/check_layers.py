@@ -67,6 +67,7 @@ RANKS = {
     "detail/placement.hpp": 14,
     # L2: one neighbour each
     "detail/native_thread.hpp": 10,
+    "detail/look_out.hpp": 10,
     "detail/delivering.hpp": 10,
     "detail/crew.hpp": 11,
     "detail/arena.hpp": 20,

@@ -40,8 +40,12 @@ class Journey {
     Frame& operator=(const Frame&) = delete;
     ~Frame() { of_.frame_lives_ = false; }
 
-    // The coroutine, before each operation.
-    void starts_operation() { ++of_.started_; }
+    // The coroutine, before each operation. Stops the context, so that what its thread is in now is
+    // the last handler, however soon the operation completes.
+    void starts_operation() {
+      ++of_.started_;
+      of_.context_->stop();
+    }
 
     // Once in each operation, in its job.
     void in_job() {
@@ -80,6 +84,7 @@ class Journey {
   template <class Body>
   friend struct Traveller;
 
+  asio::io_context* context_ = nullptr;
   std::atomic<int> started_ = 0;  // operations
   std::atomic<int> begun_ = 0;    // their jobs
   std::atomic<int> held_ = 0;     // jobs that were made to wait
@@ -115,6 +120,7 @@ struct Traveller {
     Arrival arrival;
     asio::cancellation_signal signal;
     auto context = std::make_unique<asio::io_context>();
+    journey.context_ = context.get();
     auto pool = std::make_unique<millrace::ComputePool<>>(
         millrace::ComputeConfig{.threads = 1, .idle_spin = {}});
     std::binary_semaphore blocker_begun(0);
@@ -145,7 +151,7 @@ struct Traveller {
         blocker_begun.acquire();
         blocked = true;
       }
-      while (context->poll_one() == 0) {
+      while (context->restart(), context->poll_one() == 0) {
         if (journey.held_ > released) {
           ++released;
           journey.permits_.release();
@@ -189,7 +195,10 @@ struct Traveller {
         signal.emit(asio::cancellation_type::terminal);
         if (!blocked) now.release();
         // A blocked worker must not keep the coroutine: run() returns when that has ended.
-        context->run();
+        while (!arrival.ended) {
+          context->restart();
+          context->run();
+        }
         if (blocked) now.release();
         break;
     }

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "millrace/detail/native_thread.hpp"
 
@@ -100,12 +101,24 @@ class crew {
   struct alignas(64) member {
     crew* all = nullptr;
     member* below = nullptr;  // of those asleep
-    std::atomic<int> told{uncalled};
     native_thread thread;
+    // Not an atomic's wait(), which yields before it sleeps: the system takes that for a wish to
+    // come later, and lets the thread wait behind others when it is called.
+    std::mutex mutex;
+    std::condition_variable changed;
+    state told = uncalled;
 
-    void wake(int with) noexcept {
-      told.store(with, std::memory_order_release);
-      told.notify_one();
+    void wake(state with) noexcept {
+      {
+        const std::lock_guard lock(mutex);
+        told = with;
+      }
+      changed.notify_one();
+    }
+    [[nodiscard]] state wait() noexcept {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [this] { return told != uncalled; });
+      return std::exchange(told, uncalled);
     }
   };
 
@@ -125,12 +138,10 @@ class crew {
         --called_ahead_;
         return true;
       }
-      one.told.store(uncalled, std::memory_order_relaxed);
       one.below = asleep_;
       asleep_ = &one;
     }
-    one.told.wait(uncalled, std::memory_order_acquire);
-    return one.told.load(std::memory_order_relaxed) == called;
+    return one.wait() == called;
   }
 
   duty& duty_;

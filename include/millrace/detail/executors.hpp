@@ -30,7 +30,7 @@ template <class Executor>
   if constexpr (requires { asio::query(executor, asio::execution::context); }) {
     asio::execution_context& own = asio::query(executor, asio::execution::context);
     return &own;
-  } else if constexpr (requires { executor.context(); }) {
+  } else if constexpr (!executor_with_properties<Executor>) {
     asio::execution_context& own = executor.context();
     return &own;
   } else {

@@ -11,6 +11,7 @@
 #include "millrace/detail/held_jobs.hpp"
 #include "millrace/detail/job.hpp"
 #include "millrace/detail/job_streak.hpp"
+#include "millrace/detail/look_out.hpp"
 #include "millrace/detail/outstanding.hpp"
 #include "millrace/detail/spin_lock.hpp"
 #include "millrace/detail/thread_number.hpp"
@@ -212,7 +213,7 @@ class pump final : private turn_scope::holder {
   // Spins for a while. True if there may be something. The stacks are looked at often, what is held
   // back seldom: each look takes a cache line away from who is just writing to it.
   [[nodiscard]] bool look_out() noexcept {
-    if (idle_spin_ == std::chrono::nanoseconds::zero()) return false;
+    if (idle_spin_ == std::chrono::nanoseconds::zero() || !habit_.worth_it()) return false;
     who_.coming_again();
     bool found = !queue_.looks_empty();
     const auto end = std::chrono::steady_clock::now() + idle_spin_;
@@ -225,6 +226,11 @@ class pump final : private turn_scope::holder {
       if (!found && std::chrono::steady_clock::now() >= end) break;
     }
     who_.arrived();
+    if (found) {
+      habit_.succeeded();
+    } else {
+      habit_.in_vain();
+    }
     return found;
   }
 
@@ -236,6 +242,7 @@ class pump final : private turn_scope::holder {
   consumers& who_;
   const pool_id whose_;
   const std::chrono::nanoseconds idle_spin_;
+  look_out_habit habit_;
   outstanding_count& keep_;
 };
 
