@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include <asio/bind_executor.hpp>
+#include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/dispatch.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <asio/strand.hpp>
 #include <asio/use_future.hpp>
 #include <atomic>
 #include <chrono>
@@ -21,6 +24,7 @@
 #include <stop_token>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "millrace/compute_pool.hpp"
@@ -279,6 +283,80 @@ void second_pool_in_child() {
   make_another();
 }
 
+// A coroutine that awaits a pool's operation in the child sees the error where it awaits.
+void co_await_in_child() {
+  ComputePool<> pool({.threads = 1});
+  pool.execute_sync([] {});
+  in_child([&] {
+    asio::io_context context;
+    int refused = 0;
+    const auto expect_refusal = [&](auto start) -> asio::awaitable<void> {
+      try {
+        co_await start();
+      } catch (const std::system_error& error) {
+        if (error.code() == millrace::errc::used_after_fork) ++refused;
+      }
+    };
+    asio::co_spawn(context, expect_refusal([&] { return pool.execute([] {}); }), asio::detached);
+    asio::co_spawn(context, expect_refusal([&] { return pool.async_drain(); }), asio::detached);
+    context.run();
+    check(refused == 2, "both are refused where they are awaited");
+    return failures;
+  });
+}
+
+// The same for an operation that was made before the fork and is awaited after it.
+void awaited_in_child() {
+  ComputePool<> pool({.threads = 1});
+  asio::awaitable<void> made = pool.execute([] {});
+  in_child([&] {
+    asio::io_context context;
+    bool refused = false;
+    asio::co_spawn(context, std::move(made), [&](std::exception_ptr error) {
+      refused = used_after_fork([&] { std::rethrow_exception(error); });
+    });
+    context.run();
+    check(refused, "it completes with used_after_fork");
+    return failures;
+  });
+}
+
+// A job forks, and the child leaves by exit(), with a pool of static storage.
+void fork_in_job() {
+  ComputePool<>& pool = *pool_of_static_storage();
+  pool.execute_sync([] { in_child([]() -> int { std::exit(failures); }); });
+}
+
+// In a child that has destroyed its copy of the pool a context of its own comes and goes.
+void pool_gone_in_child() {
+  auto pool = std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 1});
+  auto handle = millrace::spawn(*pool, [] { return 42; });
+  while (!handle.ready()) std::this_thread::yield();
+  in_child([&] {
+    pool.reset();
+    int result = 0;
+    {
+      asio::io_context context;
+      handle.async_wait(
+          asio::bind_executor(context, [&](std::exception_ptr, int value) { result = value; }));
+      context.run();
+    }
+    check(result == 42, "the handle that was ready has its result");
+    return failures;
+  });
+}
+
+// --- Pools that static objects own: destroyed at exit, in whatever order ---
+
+std::unique_ptr<ComputePool<>> owned_by_static;
+
+void static_owner() {
+  owned_by_static = std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 2, .pin_threads = true});
+  check(owned_by_static->execute_sync([] { return 42; }) == 42, "it works");
+  static asio::io_context context;
+  owned_by_static->execute([] {}, asio::bind_executor(context, [](std::exception_ptr) {}));
+}
+
 // --- A pool that is destroyed on its own worker ---
 
 // Ends the process with 0 if terminate is called, which the library is to announce before.
@@ -317,6 +395,44 @@ void destroyed_by_child_of_scope() {
   std::latch(1).wait();
 }
 
+// What a function object throws ends the program, run at once or not.
+void throws_in_dispatch() {
+  ComputePool<> pool({.threads = 1});
+  asio::post(pool, [&] {
+    try {
+      asio::dispatch(pool, [] { throw 1; });
+    } catch (int) {
+      std::fputs("it came out of dispatch\n", stderr);
+    }
+  });
+  std::latch(1).wait();
+}
+
+// The context would wait for the very job that destroys it.
+void context_destroyed_by_job() {
+  ComputePool<> pool({.threads = 1});
+  auto context = std::make_shared<asio::io_context>();
+  std::latch last(1);
+  pool.execute([context, &last] { last.wait(); },
+               asio::bind_executor(*context, [](std::exception_ptr) {}));
+  context.reset();
+  last.count_down();
+  std::latch(1).wait();
+}
+
+// The same for a handler that comes by way of a strand, which doesn't tell whose jobs it waits for.
+void context_destroyed_by_strands_job() {
+  ComputePool<> pool({.threads = 1});
+  auto context = std::make_shared<asio::io_context>();
+  auto strand = asio::make_strand(*context);
+  std::latch last(1);
+  pool.execute([context, &last] { last.wait(); },
+               asio::bind_executor(std::move(strand), [](std::exception_ptr) {}));
+  context.reset();
+  last.count_down();
+  std::latch(1).wait();
+}
+
 // Not its own worker: it waits for the job that runs there, and no more.
 void destroyed_by_another_pool() {
   ComputePool other{{.threads = 1}};
@@ -337,7 +453,9 @@ extern "C" int __lsan_is_turned_off() {
 
 int main(int argc, char** argv) {
   const std::string scenario = argc > 1 ? argv[1] : "";
-  if (scenario.starts_with("destroyed_by")) std::set_terminate(terminated);
+  if (scenario.find("destroyed_by") != std::string::npos || scenario == "throws_in_dispatch") {
+    std::set_terminate(terminated);
+  }
   const std::pair<const char*, void (*)()> scenarios[] = {
       {"refuse", refuse},
       {"destroy", destroy},
@@ -348,6 +466,14 @@ int main(int argc, char** argv) {
       {"context_works_on", context_works_on},
       {"pool_in_child", pool_in_child},
       {"second_pool_in_child", second_pool_in_child},
+      {"co_await_in_child", co_await_in_child},
+      {"awaited_in_child", awaited_in_child},
+      {"fork_in_job", fork_in_job},
+      {"pool_gone_in_child", pool_gone_in_child},
+      {"static_owner", static_owner},
+      {"throws_in_dispatch", throws_in_dispatch},
+      {"context_destroyed_by_job", context_destroyed_by_job},
+      {"context_destroyed_by_strands_job", context_destroyed_by_strands_job},
       {"destroyed_by_job", destroyed_by_job},
       {"destroyed_by_handler", destroyed_by_handler},
       {"destroyed_by_posted", destroyed_by_posted},

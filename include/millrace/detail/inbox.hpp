@@ -38,6 +38,7 @@ class inbox {
   // Any thread: an operation that will come back here is about to start. `look_out` is how long the
   // loop may look out for it, see `turn`.
   void expect(std::chrono::nanoseconds look_out) noexcept {
+    pools_.note();
     if (look_out_.load(std::memory_order_relaxed) != look_out.count()) {
       look_out_.store(look_out.count(), std::memory_order_relaxed);
     }
@@ -108,7 +109,7 @@ class inbox {
   void close() noexcept {
     if (fork_generation() != born_) return;  // the parent's workers have them
     closing_.store(true);
-    live_pools::abandon_jobs_of(this);
+    pools_.abandon_jobs_of(this);
     for (;;) {
       while (job* const one = queue_.take().one) one->perform(job::step::drop);
       if (out_.load(std::memory_order_acquire) == 0) break;
@@ -164,6 +165,7 @@ class inbox {
   }
 
   const std::uint32_t born_ = fork_generation();
+  pool_lists pools_;
   finished_queue queue_;
   alignas(64) consumers who_{std::numeric_limits<std::uint16_t>::max()};
   std::atomic<std::size_t> publishers_{0};

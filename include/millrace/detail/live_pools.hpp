@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -78,6 +80,34 @@ class live_pools {
     static process_wide& instance = *std::make_unique<process_wide>().release();
     return instance;
   }
+};
+
+// Where a context finds the pools that have its jobs. Shared objects with hidden symbols have lists
+// of their own, so a context remembers each that an operation of its own has come from.
+class pool_lists {
+ public:
+  // By the code that starts an operation. Any thread.
+  void note() noexcept {
+    for (std::atomic<list>& each : known_) {
+      list seen = each.load(std::memory_order_acquire);
+      if (seen == nullptr) each.compare_exchange_strong(seen, own);
+      if (seen == nullptr || seen == own) return;
+    }
+  }
+
+  // See live_pools.
+  void abandon_jobs_of(const void* home) noexcept {
+    for (std::atomic<list>& each : known_) {
+      if (const list one = each.load(std::memory_order_acquire)) one(home);
+    }
+  }
+
+ private:
+  using list = void (*)(const void*) noexcept;
+  static constexpr list own = &live_pools::abandon_jobs_of;
+
+  // A context of more shared objects than these waits for the others' jobs instead.
+  std::array<std::atomic<list>, 8> known_{};
 };
 
 }  // namespace millrace::detail

@@ -40,7 +40,7 @@ class return_count {
   // When the context shuts down: drops what hasn't begun, waits for what has.
   void close() noexcept {
     if (fork_generation() != born_) return;
-    live_pools::abandon_jobs_of(this);
+    pools_.abandon_jobs_of(this);
     std::unique_lock lock(mutex_);
     none_out_.wait(lock, [this] { return out_ == 0; });
   }
@@ -50,6 +50,7 @@ class return_count {
 
  private:
   void add() noexcept {
+    pools_.note();
     const std::lock_guard lock(mutex_);
     ++out_;
   }
@@ -60,6 +61,7 @@ class return_count {
   }
 
   const std::uint32_t born_ = fork_generation();
+  pool_lists pools_;
   std::mutex mutex_;
   std::condition_variable none_out_;
   std::size_t out_ = 0;
