@@ -65,9 +65,10 @@ inline constexpr bool is_token = !std::invocable<std::decay_t<Last>&&>;
 ///   concerned.
 /// - **Errors of the pool's own:** `std::system_error` with `asio::error::operation_aborted`, or
 ///   `errc::deadline_exceeded`, `errc::queue_full`, `errc::pool_shut_down`; such a job has not
-///   begun. `std::bad_alloc` where there is no memory for the operation or to call a worker with;
-///   thrown by the initiating call if there isn't even any to tell the handler so. The call itself
-///   throws `errc::used_after_fork` in a forked child.
+///   begun. `std::bad_alloc` where there is no memory for the operation, or the system gives no
+///   thread for a worker and none is there; thrown by the initiating call if there isn't even
+///   memory to tell the handler so. The call itself throws `errc::used_after_fork` in a forked
+///   child.
 /// - **Cancellation**, by the handler's associated slot: a job that has not begun never runs, and
 ///   completes with `operation_aborted` without waiting for a worker. For one that runs, terminal
 ///   and partial request its `std::stop_token`, and total does nothing; the operation completes
@@ -76,8 +77,9 @@ inline constexpr bool is_token = !std::invocable<std::decay_t<Last>&&>;
 /// - **Deadline**, in `JobOptions`: the same, with `errc::deadline_exceeded` for a job that has not
 ///   begun. Told by a thread of the pool that the first job with a deadline starts.
 /// - **Lifetime:** the callable is moved into the operation and destroyed on the worker before the
-///   completion can be observed; where it never runs, on the thread that gives it up. The handler's
-///   executor counts as having work until then.
+///   completion can be observed. Where it never runs, it is destroyed where the handler is called,
+///   right before that; for a handler that runs on a worker, by the thread that gives the job up.
+///   The handler's executor counts as having work until the handler has returned.
 /// - **A context that goes** while jobs are out: those that have not begun are dropped and never
 ///   run, those that run are waited for, and then the handlers are destroyed without being called.
 ///   Captures by reference into a coroutine's frame are safe to the end of the job. (Handlers whose
@@ -118,10 +120,10 @@ class ComputePool : public asio::execution_context {
   /// What is merely suspended on its executor is destroyed, and so is what the executor is given
   /// meanwhile, as by `asio::thread_pool`'s destructor; `async_drain` and the coroutines' own ends
   /// are for waiting. Handlers of other contexts are not waited for: they get their completions
-  /// later, and need no pool for it. May run anywhere but on one of the pool's own threads, in a job
-  /// or in a handler without executor: there it would wait for itself, so it says so on stderr and
-  /// ends the program. In a child of a fork it waits for nothing, and leaves the workers' memory as
-  /// it is.
+  /// later, and need no pool for it. May run anywhere but on one of the pool's own threads, in a
+  /// job or in a handler without executor: there it would wait for itself, so it says so on stderr
+  /// and ends the program. In a child of a fork it waits for nothing, and leaves the workers'
+  /// memory as it is.
   ~ComputePool() {
     if (core_.on_own_thread()) {
       std::fputs(
@@ -138,8 +140,9 @@ class ComputePool : public asio::execution_context {
 
   /// Runs one job.
   ///
-  /// `f()` or `f(std::stop_token)`. **Completes:** with what `f` returns or throws. Else as said at
-  /// the class. **Example:** examples/01_execute.cpp
+  /// `f()` or `f(std::stop_token)`. **Runs on:** a worker; oneTBB's algorithms in `f` run on that
+  /// one alone, see `install`. **Completes:** with what `f` returns or throws. Else as said at the
+  /// class. **Example:** examples/01_execute.cpp
   template <Job F, class Token = default_token>
   [[nodiscard]] auto execute(F&& f, Token&& token = Token()) {
     return start_execute(std::forward<F>(f), std::forward<Token>(token), no_options());
@@ -149,12 +152,14 @@ class ComputePool : public asio::execution_context {
     return start_execute(std::forward<F>(f), std::forward<Token>(token), options);
   }
 
-  /// Runs `f` so that every oneTBB algorithm in it spreads over the workers of this pool.
+  /// Runs `f` so that every oneTBB algorithm in it spreads over the threads of this pool.
   ///
-  /// **Runs on:** a worker; a wait inside takes up nothing but work that `f` spawned. Called on one
-  /// of the pool's workers, `f` runs at once on that worker, before the call returns.
-  /// **Completes:** with what `f` returns or throws. **Cancellation:** as for all; oneTBB's
-  /// algorithms don't look at the token, so `f` hands it on. **Example:** examples/02_install.cpp
+  /// **Runs on:** a worker, with the pool's helpers for what `f` spawns, as many as there are
+  /// workers without a job; a wait inside takes up nothing else. Called on one of the pool's
+  /// threads, `f` runs at once on that, before the call returns. **Completes:** with what `f`
+  /// returns or throws; `f` waits for what it spawns, nobody runs that afterwards.
+  /// **Cancellation:** as for all; oneTBB's algorithms don't look at the token, so `f` hands it on.
+  /// **Example:** examples/02_install.cpp
   template <Job F, class Token = default_token>
   [[nodiscard]] auto install(F&& f, Token&& token = Token()) {
     return start_install(std::forward<F>(f), std::forward<Token>(token), no_options());
@@ -168,7 +173,7 @@ class ComputePool : public asio::execution_context {
   ///
   /// The last argument is taken for a completion token if it can't be called with nothing; so after
   /// a callable that only takes a `std::stop_token` a token has to follow.
-  /// **Runs on:** the first on one worker, the others there or on any that is free.
+  /// **Runs on:** the first on one worker, the others there or on helpers.
   /// **Completes:** with a `std::tuple` of all results, `std::monostate` for `void`. All of them
   /// run even if one throws; the exception of the first in argument order that threw is the
   /// operation's. **Cancellation:** as for all; each of them may take a `std::stop_token`.
@@ -186,10 +191,10 @@ class ComputePool : public asio::execution_context {
 
   /// Opens a fork-join region: `f(Scope&)`, whose children are spawned with `Scope::spawn`.
   ///
-  /// **Runs on:** body and children on workers; where a worker runs several children it takes the
-  /// newest first. **Completes:** after the last child, with what `f` returned; or with the first
-  /// exception that the body or a child threw, the others having run all the same. A result
-  /// computed from the children's must be computed after `Scope::wait`.
+  /// **Runs on:** the body on a worker, children there or on helpers; who runs several children
+  /// takes the newest first. **Completes:** after the last child, with what `f` returned; or with
+  /// the first exception that the body or a child threw, the others having run all the same. A
+  /// result computed from the children's must be computed after `Scope::wait`.
   /// **Cancellation:** as for all; children ask `Scope::stop_token`.
   /// **Example:** examples/04_scope.cpp
   template <ScopeBody F, class Token = default_token>
@@ -219,10 +224,10 @@ class ComputePool : public asio::execution_context {
   ///
   /// For plain threads; an I/O thread should `co_await execute`.
   /// **Runs on:** a worker; on the calling thread if that works for this pool already, be it as
-  /// one of its workers or for another pool's job that such a worker waits for. **Completes:** by
+  /// one of its threads or for another pool's job that such a worker waits for. **Completes:** by
   /// returning what `f` returns, or throwing what it throws or one of the pool's own errors; in a
   /// full pool that waits it waits for its turn. **Lifetime:** `f` may borrow from
-  /// the caller. **Thread safety:** any thread. **Allocation:** a task of oneTBB's own.
+  /// the caller. **Thread safety:** any thread. **Allocation:** none, but for a deadline's.
   /// **Example:** examples/05_execute_sync.cpp
   template <Job F>
   job_result_t<F> execute_sync(F&& f) {
@@ -243,7 +248,8 @@ class ComputePool : public asio::execution_context {
   template <class Token = default_token>
   [[nodiscard]] auto async_drain(Token&& token = Token()) {
     core_.require_same_process();
-    return asio::async_initiate<Token, void(std::exception_ptr)>(detail::drain_initiation<core_type, executor_type>{&core_, get_executor()}, token);
+    return asio::async_initiate<Token, void(std::exception_ptr)>(
+        detail::drain_initiation<core_type, executor_type>{&core_, get_executor()}, token);
   }
 
   /// Lets what runs end and nothing else begin: operations that haven't started, and those to come,

@@ -45,19 +45,18 @@ struct ComputeConfig {
   /// Workers, that is threads that run jobs: 1 to 256, or 4 per hardware thread if that is more.
   int threads = usable_cpus();
 
-  /// Prefix of the workers' names, as `top -H` and debuggers show them: `millrace-0`. Linux keeps
-  /// 15 bytes; prefix, hyphen and the highest index must fit in.
+  /// Prefix of the threads' names, as `top -H` and debuggers show them: `millrace-0` for workers,
+  /// `millrace+0` for helpers, which take part where jobs fork. Linux keeps 15 bytes; prefix, sign
+  /// and the highest index must fit in.
   std::string thread_name = "millrace";
 
-  /// Stack of each worker in bytes: 0 for oneTBB's default (the system's, usually 8 MiB), else
-  /// 128 KiB to 1 GiB. oneTBB reads it once, when the first pool of the process is made: a later
-  /// pool that asks for more than the first is refused with `errc::stack_size_fixed`.
+  /// Stack of each worker and helper in bytes: 0 for the system's default, usually 8 MiB, else
+  /// 128 KiB to 1 GiB, rounded up to a multiple of 64 KiB. Each pool has its own.
   std::size_t stack_size = 0;
 
   /// Each worker runs on one CPU only: the CPUs that the fields below leave, those first that the
   /// fewest workers of other pinned pools have, in turn if there are more workers than CPUs. Else a
-  /// worker may run on all of them. oneTBB shares its threads between pools: a thread that leaves
-  /// the pool, or whose pool ends, may run again where it might before.
+  /// worker may run on all of them, as helpers always may.
   bool pin_threads = false;
 
   /// The NUMA node on whose CPUs the workers run, -1 for any. `threads` doesn't follow by itself.
@@ -66,17 +65,17 @@ struct ComputeConfig {
   /// The type of cores that the workers run on, of a machine that has several.
   CoreType core_type = CoreType::any;
 
-  /// Added to the nice value of the thread that makes the pool: -20 to 19, more is less urgent.
-  /// With as many workers as CPUs, 10 keeps the I/O threads from waiting for a worker's time slice.
-  /// Below 0 needs the right to (CAP_SYS_NICE, or RLIMIT_NICE), and so does going back: without it
-  /// threads that oneTBB shares keep their value, so all pools of such a process must have the
-  /// same.
+  /// Added to the nice value of the thread that makes the pool, for this pool's threads: -20 to 19,
+  /// more is less urgent. With as many workers as CPUs, 10 keeps the I/O threads from waiting for a
+  /// worker's time slice. Below 0 needs the right to (CAP_SYS_NICE, or RLIMIT_NICE). Without it no
+  /// thread can have less than the one that starts it, which is whoever first needs it.
   int nice = 0;
 
   /// How long a worker that has run out of jobs looks out for the next one before it sleeps: 0 to
   /// 1 s. Waking a sleeping worker takes tens of microseconds; looking out takes a core meanwhile.
-  /// For as long after its last completion a loop with jobs of this pool out polls its timers and
-  /// sockets instead of sleeping, so that no worker has to wake it. 0 turns off both.
+  /// So it is a habit: where it was in vain, up to 15 chances to do it pass unused. For as long
+  /// after its last completion a loop with jobs of this pool out polls its timers and sockets
+  /// instead of sleeping, so that no worker has to wake it. 0 turns off both.
   std::chrono::nanoseconds idle_spin = std::chrono::microseconds(5);
 
   /// Jobs that run at least this long are counted as slow in the metrics; more than 0.

@@ -23,8 +23,9 @@ struct pool_access;
 ///
 /// Satisfies Asio's executor requirements with the properties `context`, `blocking` (possibly or
 /// never), `outstanding_work` (tracked or untracked) and `allocator`. What it is given counts as a
-/// job, and goes before jobs that wait: a signal that cancels one of them may come this way. A
-/// function object that throws ends the program, on whatever thread and by whatever call.
+/// job, and goes before jobs that wait, up to 64 in a row: a signal that cancels one of them may
+/// come this way. A function object that throws ends the program, on whatever thread and by
+/// whatever call.
 ///
 /// **Lifetime:** refers to the pool. As with `asio::thread_pool`, outstanding work doesn't keep the
 /// pool's destructor waiting: what is suspended on the executor is destroyed.
@@ -45,8 +46,7 @@ class PoolExecutor {
       function now(std::forward<F>(f));
       [&]() noexcept { std::move(now)(); }();
     } else {
-      using operation =
-          detail::posted_op<detail::pool_core<Instrumentation>, function, Allocator>;
+      using operation = detail::posted_op<detail::pool_core<Instrumentation>, function, Allocator>;
       operation::start(*core_, std::forward<F>(f), allocator_);
     }
   }
@@ -100,8 +100,8 @@ class PoolExecutor {
   [[nodiscard]] bool running_in_this_thread() const noexcept { return core_->on_worker(); }
 
   friend bool operator==(const PoolExecutor& a, const PoolExecutor& b) noexcept {
-    return a.core_ == b.core_ && a.tracked_ == b.tracked_ &&
-           a.never_blocks_ == b.never_blocks_ && a.allocator_ == b.allocator_;
+    return a.core_ == b.core_ && a.tracked_ == b.tracked_ && a.never_blocks_ == b.never_blocks_ &&
+           a.allocator_ == b.allocator_;
   }
 
  private:

@@ -42,7 +42,7 @@ struct PatternOptions {
 //   elements are copied. A temporary `std::initializer_list` is refused.
 // - **The callable** is called from several threads at a time, therefore as const. It may take a
 //   `std::stop_token` as its last argument (not fold, reduce and less).
-// - **Runs on:** the pool's workers, as `ComputePool::install`: inside the pool at once.
+// - **Runs on:** the pool's threads, as `ComputePool::install`: inside the pool at once.
 // - **Completes:** with what each says. If the callable throws, or returns an expected-like (a type
 //   with `value_type`, `has_value()`, `value()` and `error()`: `std::expected` and its kin) with an
 //   error: with the first error in input order, the one that a plain loop would have met; whatever

@@ -55,8 +55,8 @@ class Scope {
 
   /// Adds a child: `child(Scope&)` or `child()`.
   ///
-  /// **Runs on:** a worker of the pool; with `execute_scoped` the spawning worker takes its newest
-  /// child first, with `execute_scoped_fifo` the oldest of the scope.
+  /// **Runs on:** the body's worker or a helper; with `execute_scoped` the spawning thread takes
+  /// its newest child first, with `execute_scoped_fifo` the oldest of the scope.
   /// **Completes:** what it returns is dropped. If it throws, its siblings still run, and the first
   /// exception of the scope is what the operation completes with.
   /// **Lifetime:** the child is moved into the scope and destroyed when it has run.
