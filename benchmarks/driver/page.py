@@ -46,6 +46,8 @@ tools/bench --quick --only throughput --in-flight 64 --workers 1   # both, in al
 - The policy is the default one, with metrics.
 - Where Millrace differs much from an earlier version, that one is measured too: the same programs,
   built with its headers (`tools/bench --baseline REVISION`).
+- The version whose workers were oneTBB's threads has a page of its own, [what it gave in the newer
+  problems](benchmarks/first-version.md); what changed is in [decision 0021](decisions/0021-threads-of-the-pools-own.md).
 """
 
 
@@ -304,10 +306,7 @@ def small_print(results):
                entry(results.spread("idle", rival, 2, 0, "CPU"), " %")])
     parts = ["## Allocations, idle CPU, metrics, compile time\n",
              "Heap allocations per job after 20,000 jobs of warm-up, one worker; and the CPU time of "
-             "a process whose pool of two workers has had nothing to do for 100 ms, of one core. What "
-             "Millrace's deferred jobs still allocate is a block of oneTBB's for each 64 times that a "
-             "worker who had left has to be called "
-             "([decision 0005](decisions/0005-hand-off-queues.md)).\n",
+             "a process whose pool of two workers has had nothing to do for 100 ms, of one core.\n",
              table(["", "allocations, 1 in flight", "64 in flight", "idle CPU"], rows)]
     rows = []
     for n in (64, 1024):
