@@ -1,4 +1,4 @@
-// install: any oneTBB algorithm inside spreads over the workers of the pool.
+// install: any oneTBB algorithm inside spreads over the threads of the pool.
 //
 // Estimates pi by numeric integration of 4 / (1 + x^2) over [0, 1] in a parallel_reduce.
 #include <oneapi/tbb/blocked_range.h>
