@@ -62,7 +62,7 @@ TEST_CASE("the longest accepted thread name is one that the system takes [P43]")
 }
 
 TEST_CASE("a stack size out of range is refused by name and value [P43]") {
-  const std::string right = ", must be 0 (oneTBB's default) or 131072 to 1073741824 bytes";
+  const std::string right = ", must be 0 (the system's default) or 131072 to 1073741824 bytes";
   CHECK(refusal({.stack_size = 131071}) == prefix + "stack_size is 131071" + right);
   CHECK(refusal({.stack_size = 1}) == prefix + "stack_size is 1" + right);
   CHECK(refusal({.stack_size = (1u << 30) + 1}) == prefix + "stack_size is 1073741825" + right);

@@ -15,8 +15,8 @@
 namespace lambda {
 namespace {
 
-// Lambda sends 6 MiB at most.
-constexpr text::JsonLimits event_limits{.max_bytes = std::size_t{8} << 20, .max_depth = 1000};
+// Lambda sends 6 MiB at most, somebody else's Runtime API perhaps more.
+constexpr text::JsonLimits event_limits{.max_bytes = std::size_t{16} << 20, .max_depth = 1000};
 
 /// For X-Ray's tools, which look there. Only right while one invocation is under way at a time,
 /// and safe because no job of the pool is running between two invocations.

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-// The one file that names oneTBB.
+// What of oneTBB every pool needs; parallel.hpp has its loops.
 namespace millrace::detail {
 
 // Where one worker forks: an arena of its own, so that nobody meets another job's tasks in it. All of

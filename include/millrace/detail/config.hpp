@@ -8,12 +8,11 @@
 namespace millrace::detail {
 
 inline constexpr std::size_t least_stack_size = 128u
-                                                << 10;    // below it oneTBB's own frames are tight
+                                                << 10;    // below it oneTBB's frames in a job are tight
 inline constexpr std::size_t most_stack_size = 1u << 30;  // beyond it a typing error is likelier
 inline constexpr std::size_t kernel_thread_name_size = 15;  // TASK_COMM_LEN - 1, see prctl(2)
 
-// oneTBB creates at most this many threads, and fewer than asked without a word
-// (market::create_global_market: the larger of 256 and 4 per hardware thread).
+// More are a typing error rather than a wish; oneTBB draws the same line for its own threads.
 [[nodiscard]] inline int most_threads() {
   const int by_hardware = 4 * static_cast<int>(std::thread::hardware_concurrency());
   return by_hardware > 256 ? by_hardware : 256;

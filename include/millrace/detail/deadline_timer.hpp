@@ -46,11 +46,17 @@ class deadline_timer {
     std::size_t place_ = nowhere;
   };
 
-  // Throws std::system_error if there can be no further thread, and std::bad_alloc.
-  deadline_timer() : shared_(std::make_shared<shared>()) {
+  // Throws std::system_error if there can be no further thread, and std::bad_alloc. The thread calls
+  // `begin()` first, before the constructor returns or later.
+  template <class Begin>
+  explicit deadline_timer(Begin begin) : shared_(std::make_shared<shared>()) {
     const signals_blocked for_it;
-    thread_ = std::thread([all = shared_] { run(all); });
+    thread_ = std::thread([all = shared_, begin] {
+      begin();
+      run(all);
+    });
   }
+  deadline_timer() : deadline_timer([] {}) {}
 
   // May run in deadline_came(), after let_go(): what that destroys may be the last owner of this.
   ~deadline_timer() {

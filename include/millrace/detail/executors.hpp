@@ -9,7 +9,14 @@
 #include <asio/prefer.hpp>
 #include <asio/query.hpp>
 #include <asio/require.hpp>
+#include <asio/system_executor.hpp>
 #include <type_traits>
+
+// What use_future's handlers have: Asio has no public name for it.
+namespace asio::detail {
+template <typename T, typename Blocking>
+class promise_executor;
+}
 
 // Every kind of executor that Asio itself takes for handlers: those with properties, all or few of
 // them, and those of the Networking TS, `io_context::strand` say, which have member functions.
@@ -24,10 +31,21 @@ template <class Executor>
 concept postable = !executor_with_properties<Executor> ||
                    asio::can_require<Executor, asio::execution::blocking_t::never_t>::value;
 
-// The context of an executor; null if it doesn't tell.
+// The executors of the process. Their context is made, and starts threads, when somebody asks for
+// it, which a handler that is called on a worker has no need of.
+template <class Executor>
+inline constexpr bool is_the_systems = false;
+template <class... Properties>
+inline constexpr bool is_the_systems<asio::basic_system_executor<Properties...>> = true;
+template <class T, class Blocking>
+inline constexpr bool is_the_systems<asio::detail::promise_executor<T, Blocking>> = true;
+
+// The context of an executor; null if it doesn't tell, or isn't to be asked.
 template <class Executor>
 [[nodiscard]] asio::execution_context* context_behind(const Executor& executor) noexcept {
-  if constexpr (requires { asio::query(executor, asio::execution::context); }) {
+  if constexpr (is_the_systems<Executor>) {
+    return nullptr;
+  } else if constexpr (requires { asio::query(executor, asio::execution::context); }) {
     asio::execution_context& own = asio::query(executor, asio::execution::context);
     return &own;
   } else if constexpr (!executor_with_properties<Executor>) {

@@ -125,7 +125,7 @@ class pool_core final : private live_pools::member {
 
   // Throws std::system_error if there can be no thread for it.
   [[nodiscard]] deadline_timer& timer() {
-    std::call_once(timer_made_, [this] { timer_ = std::make_unique<deadline_timer>(); });
+    std::call_once(timer_made_, [this] { timer_ = std::make_unique<deadline_timer>([this] { workers_.begin_timer(); }); });
     return *timer_;
   }
 

@@ -59,6 +59,12 @@ class workers final : private crew::duty {
   void came() noexcept { helpers_.worker_came(); }
   void left() noexcept { helpers_.worker_left(); }
 
+  // On another thread of the pool: what it is called, and where it runs.
+  void begin_timer() noexcept {
+    name_this_thread('~', 0);
+    places_.take(-1);
+  }
+
   // Without jobs.
   void stop() noexcept {
     crew_.stop();
@@ -96,7 +102,9 @@ class workers final : private crew::duty {
         all();
       });
     } catch (const std::bad_alloc&) {
-      if (!entered) all();  // what forks will do so alone
+      if (entered) return;
+      fork_place_of_this_thread() = {};  // no helpers: they couldn't meet it
+      all();
     }
   }
   void work(std::size_t) noexcept override { errand_.run(errand_.with); }
