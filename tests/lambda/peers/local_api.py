@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import lifetime
 from peer import HERE, Ended
@@ -64,6 +64,8 @@ class LocalApi:
         line = self.process.stdout.readline()
         found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", line)
         if not found:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.communicate(timeout=20)  # what is wrong it may say after this line
             raise Failed(f"local-runtime-api doesn't listen: {line}{self.end()[-4000:]}")
         self.url = found[1]
 

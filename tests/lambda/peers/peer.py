@@ -34,6 +34,8 @@ class Peer:
     def read_line(self):
         line = self.process.stdout.readline()
         if not line:
+            self.process.stdin.close()
+            self.process.stdout.close()
             raise Ended(f"{self.name} has ended with status {self.process.wait()}")
         return json.loads(line)
 
