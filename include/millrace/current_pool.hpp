@@ -39,13 +39,13 @@ namespace detail {
 
 // Where a context keeps its pool, one for each instrumentation policy.
 template <class Instrumentation>
-class current_pool_service final : public asio::execution_context::service {
+class current_pool_service final : public asio::execution_context::service,
+                                   public remembered_service {
  public:
   using key_type = current_pool_service;
   static inline asio::execution_context::id id;
 
   explicit current_pool_service(asio::execution_context& context) : service(context) {}
-  ~current_pool_service() override { gone_services.fetch_add(1); }
 
   [[nodiscard]] const std::shared_ptr<pool_slot>& slot() const noexcept { return slot_; }
 

@@ -73,13 +73,12 @@ class InlinePermits {
 namespace detail {
 
 // The permits of those who await a pool's jobs.
-class permits_service final : public asio::execution_context::service {
+class permits_service final : public asio::execution_context::service, public remembered_service {
  public:
   using key_type = permits_service;
   static inline asio::execution_context::id id;
 
   explicit permits_service(asio::execution_context& pool) : service(pool) {}
-  ~permits_service() override { gone_services.fetch_add(1); }
 
   InlinePermits permits;
 

@@ -41,6 +41,9 @@ class block_cache {
     ::operator delete(memory, alignment);
   }
 
+  // A new thread, while there is memory: the first use may need some for the thread's end.
+  static void prepare() noexcept { static_cast<void>(mine_.alive_); }
+
   block_cache(const block_cache&) = delete;
   block_cache& operator=(const block_cache&) = delete;
 

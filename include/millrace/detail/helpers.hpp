@@ -125,6 +125,14 @@ struct fork_place {
   return mine;
 }
 
+// The pool's own view of it, as for frame_function: a job may run code of another shared object.
+using fork_place_function = fork_place& (*)() noexcept;
+
+inline void adopt_fork_place(fork_place_function of_pool) noexcept {
+  fork_place& mine = fork_place_of_this_thread();
+  if (mine.help == nullptr) mine = of_pool();
+}
+
 // A part of a job that forks, for as long as it lasts.
 class region {
  public:

@@ -8,6 +8,7 @@
 #include <asio/query.hpp>
 #include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +27,32 @@ namespace millrace::detail {
 // Counts services that have gone, so that a thread may remember the one it used last.
 inline std::atomic<std::uint64_t> gone_services{0};
 
+// A service that threads remember, and that tells them when it goes. Each shared object with hidden
+// symbols has a count of its own, so it keeps those of whoever has found it.
+class remembered_service {
+ public:
+  // False: there are too many.
+  [[nodiscard]] bool remembered_by(std::atomic<std::uint64_t>& count) noexcept {
+    for (std::atomic<counter>& each : told_) {
+      counter seen = each.load(std::memory_order_acquire);
+      if (seen == nullptr) each.compare_exchange_strong(seen, &count);
+      if (seen == nullptr || seen == &count) return true;
+    }
+    return false;
+  }
+
+ protected:
+  ~remembered_service() {
+    for (std::atomic<counter>& each : told_) {
+      if (const counter one = each.load(std::memory_order_acquire)) one->fetch_add(1);
+    }
+  }
+
+ private:
+  using counter = std::atomic<std::uint64_t>*;
+  std::array<std::atomic<counter>, 8> told_{};
+};
+
 // The Service of a context; made when the first operation needs it.
 template <class Service, class Context>
 [[nodiscard]] Service& service_of(Context& context) {
@@ -37,7 +64,9 @@ template <class Service, class Context>
   thread_local memory last;
   const std::uint64_t gone = gone_services.load(std::memory_order_acquire);
   if (last.context != &context || last.gone != gone) {
-    last = {&context, &asio::use_service<Service>(context), gone};
+    Service& found = asio::use_service<Service>(context);
+    if (!found.remembered_by(gone_services)) return found;
+    last = {&context, &found, gone};
   }
   return *last.found;
 }
@@ -45,14 +74,15 @@ template <class Service, class Context>
 // The inbox of a context, one per context, made when the first operation needs it. Its shutdown
 // comes before that of the context's own services: handlers are dropped while they still live.
 template <class Context>
-class inbox_service final : public asio::execution_context::service, public inbox {
+class inbox_service final : public asio::execution_context::service,
+                            public inbox,
+                            public remembered_service {
  public:
   using key_type = inbox_service;
   static inline asio::execution_context::id id;
 
   explicit inbox_service(asio::execution_context& context)
       : service(context), context_(static_cast<Context&>(context)) {}
-  ~inbox_service() override { gone_services.fetch_add(1); }
 
  private:
   // One turn at a time is on its way, so its memory can lie here.
@@ -124,13 +154,14 @@ class inbox_service final : public asio::execution_context::service, public inbo
 
 // For the other executors of a context: it waits for their jobs when it shuts down, before its own
 // services go, so that a job that has just ended finds them.
-class return_service final : public asio::execution_context::service, public return_count {
+class return_service final : public asio::execution_context::service,
+                             public return_count,
+                             public remembered_service {
  public:
   using key_type = return_service;
   static inline asio::execution_context::id id;
 
   explicit return_service(asio::execution_context& context) : service(context) {}
-  ~return_service() override { gone_services.fetch_add(1); }
 
  private:
   void shutdown() override { close(); }

@@ -11,6 +11,7 @@
 #include "millrace/concepts.hpp"
 #include "millrace/detail/giving_up.hpp"
 #include "millrace/detail/handler.hpp"
+#include "millrace/detail/helpers.hpp"
 #include "millrace/detail/job.hpp"
 #include "millrace/detail/job_deadline.hpp"
 #include "millrace/detail/result.hpp"
@@ -98,6 +99,7 @@ class job_life : public job {
       return false;
     }
     core_.started(*this, record_);
+    adopt_fork_place(core_.fork_places());
     {
       const running_job mine(*this);
       result_.capture(*body_, stop_.token());

@@ -109,6 +109,8 @@ class pool_core final : private live_pools::member {
   // Of the calling thread.
   [[nodiscard]] worker_frame& frame() const noexcept { return frame_(); }
 
+  [[nodiscard]] fork_place_function fork_places() const noexcept { return fork_places_; }
+
   // True on this pool's threads, and on one of another pool whose job one of them waits for.
   [[nodiscard]] bool inside() const noexcept { return frame().works_for(this); }
 
@@ -271,6 +273,7 @@ class pool_core final : private live_pools::member {
   std::unique_ptr<deadline_timer> timer_;
   outstanding_count outstanding_;
   const frame_function frame_ = &frame_of_this_thread;
+  const fork_place_function fork_places_ = &fork_place_of_this_thread;
   workers workers_;
   pump pump_;
 };

@@ -8,6 +8,7 @@
 
 #include "millrace/config.hpp"
 #include "millrace/detail/arena.hpp"
+#include "millrace/detail/block_cache.hpp"
 #include "millrace/detail/consumers.hpp"
 #include "millrace/detail/crew.hpp"
 #include "millrace/detail/helpers.hpp"
@@ -110,6 +111,7 @@ class workers final : private crew::duty {
   void work(std::size_t) noexcept override { errand_.run(errand_.with); }
 
   void begin_life(char kind, std::size_t index, worker_arena* arena) noexcept {
+    block_cache::prepare();
     frame_of_this_thread().pool = pool_;
     fork_place_of_this_thread() = {&helpers_, arena, many_ - 1};
     name_this_thread(kind, index);
