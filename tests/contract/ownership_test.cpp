@@ -255,6 +255,32 @@ TEST_CASE("a job's captures may own the context of another that is given up with
   busy.release();
 }
 
+TEST_CASE("a job may be the last owner of a context that waits for its pool, which goes [P48]") {
+  std::latch running(1);
+  std::latch goes(1);
+  bool dropped = false;
+  {
+    ComputePool<> pool({.threads = 1});
+    auto context = std::make_shared<asio::io_context>();
+    auto tells = std::shared_ptr<void>(nullptr, [&](void*) { dropped = true; });
+    pool.async_drain(asio::bind_executor(
+        *context, [tells = std::move(tells)](std::exception_ptr) { FAIL("called"); }));
+    pool.execute(
+        [&, context = std::move(context)]() mutable {
+          running.count_down();
+          goes.wait();
+          context.reset();
+        },
+        asio::detached);
+    running.wait();
+    // Given up when the pool goes, which then waits for the other job.
+    pool.execute([last = std::shared_ptr<void>(nullptr, [&](void*) { goes.count_down(); })] {},
+                 asio::detached);
+    pool.async_drain(asio::detached);
+  }
+  CHECK(dropped);
+}
+
 TEST_CASE("what is suspended on the pool's executor is destroyed with the pool [P57]") {
   bool destroyed = false;
   std::latch suspended(1);
@@ -320,8 +346,8 @@ TEST_CASE("a signal that travels by the pool's executor overtakes the job that i
 }
 
 TEST_CASE("jobs get their turn beside functions that keep the pool's executor busy [P58]") {
-  ComputePool<> pool({.threads = 1});
   std::atomic<bool> stop = false;
+  ComputePool<> pool({.threads = 1});  // goes first: the last of them look at `stop`
   struct Reposts {
     ComputePool<>& pool;
     std::atomic<bool>& stop;

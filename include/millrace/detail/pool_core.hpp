@@ -68,12 +68,14 @@ class pool_core final : private live_pools::member {
   // is kept for drop_left().
   void close() noexcept {
     if (forked()) return;
-    live_pools::remove(*this);
     shutdown();
     posts_closed_.store(true, std::memory_order_seq_cst);
     pump_.revoke_leases();
     for (std::size_t shares = giving_up::take_shares_back(this); shares != 0; --shares) ended();
     outstanding_.wait();
+    // Not before: a job that runs until then may destroy a context that somebody waits for the end
+    // of the jobs in.
+    live_pools::remove(*this);
     workers_.stop();
   }
 
