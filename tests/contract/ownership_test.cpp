@@ -6,6 +6,8 @@
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/dispatch.hpp>
+#include <asio/execution/blocking.hpp>
+#include <asio/execution_context.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
@@ -18,6 +20,7 @@
 #include <optional>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -70,6 +73,38 @@ std::error_code code_of(const std::exception_ptr& error) {
   }
   return {};
 }
+
+// An executor whose first call tells of itself, and returns when it may.
+struct SlowExecutor {
+  std::latch* called;
+  std::latch* may_return;
+
+  template <class F>
+  void execute(F&& f) const {
+    called->count_down();
+    may_return->wait();
+    std::decay_t<F>(std::forward<F>(f))();
+  }
+  [[nodiscard]] SlowExecutor require(asio::execution::blocking_t::never_t) const noexcept {
+    return *this;
+  }
+  bool operator==(const SlowExecutor&) const noexcept = default;
+};
+
+// A service of a context: tells when the context shuts down.
+class TellsShutdown : public asio::execution_context::service {
+ public:
+  using key_type = TellsShutdown;
+  static inline asio::execution_context::id id;
+
+  TellsShutdown(asio::execution_context& context, std::latch& tells)
+      : service(context), tells_(tells) {}
+
+ private:
+  void shutdown() override { tells_.count_down(); }
+
+  std::latch& tells_;
+};
 
 }  // namespace
 
@@ -277,6 +312,33 @@ TEST_CASE("a job may be the last owner of a context that waits for its pool, whi
     pool.execute([last = std::shared_ptr<void>(nullptr, [&](void*) { goes.count_down(); })] {},
                  asio::detached);
     pool.async_drain(asio::detached);
+  }
+  CHECK(dropped);
+}
+
+TEST_CASE("an operation that comes home to another pool's executor ends with that pool [P48]") {
+  bool dropped = false;
+  std::latch giving_up(1);
+  std::latch home_goes(1);
+  std::latch told(1);
+  ComputePool<> pool({.threads = 1});
+  {
+    auto home = std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 1});
+    Busy busy(pool);
+    pool.execute([] {}, asio::bind_executor(SlowExecutor{&giving_up, &home_goes},
+                                            [&](std::exception_ptr) { told.count_down(); }));
+    pool.execute([] {}, asio::bind_executor(
+                            home->get_executor(),
+                            [tells = std::shared_ptr<void>(nullptr, [&](void*) {
+                               dropped = true;
+                             })](std::exception_ptr) { FAIL("called"); }));
+    asio::make_service<TellsShutdown>(*home, home_goes);
+    std::thread shuts_down([&] { pool.shutdown(); });
+    giving_up.wait();  // the second is out of the queue, but not on its way
+    home.reset();      // whose workers have gone when the first goes on
+    shuts_down.join();
+    told.wait();
+    busy.release();
   }
   CHECK(dropped);
 }

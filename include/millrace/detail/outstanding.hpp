@@ -24,6 +24,17 @@ class outstanding_count {
   void add() noexcept { count_.fetch_add(1, std::memory_order_relaxed); }
   void add_job() noexcept { count_.fetch_add(one_job, std::memory_order_relaxed); }
 
+  // The same for who holds nothing. False: all have ended, and nobody will wait for another one.
+  [[nodiscard]] bool add_job_unless_over() noexcept {
+    std::uint64_t count = count_.load(std::memory_order_relaxed);
+    while (count != 0) {
+      if (count_.compare_exchange_weak(count, count + one_job, std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   // Release: what was done happens before wait() returns. Acquire for the last one, who speaks for
   // all the others.
   void release() noexcept {

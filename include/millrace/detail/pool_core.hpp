@@ -156,13 +156,15 @@ class pool_core final : private live_pools::member {
   void submit_lasting(job& next, record& its) noexcept {
     next.lasting = true;
     next.priority = pump::queue::urgent;
-    if (posts_closed_.load(std::memory_order_seq_cst) && !delivering::now()) {
-      instrumentation_.submitted(its);
+    instrumentation_.submitted(its);
+    const bool welcome = !posts_closed_.load(std::memory_order_seq_cst) || delivering::now();
+    // Another pool's operation may come home when the workers have gone, for it keeps the pool as an
+    // execution context only.
+    if (welcome && outstanding_.add_job_unless_over()) {
+      pump_.submit(next);
+    } else {
       const std::lock_guard lock(left_mutex_);
       left_.append(next);
-    } else {
-      enter(its);
-      pump_.submit(next);
     }
   }
 
