@@ -297,9 +297,7 @@ TEST_CASE("a job may be the last owner of a context that waits for its pool, whi
   {
     ComputePool<> pool({.threads = 1});
     auto context = std::make_shared<asio::io_context>();
-    auto tells = std::shared_ptr<void>(nullptr, [&](void*) { dropped = true; });
-    pool.async_drain(asio::bind_executor(
-        *context, [tells = std::move(tells)](std::exception_ptr) { FAIL("called"); }));
+    asio::io_context& raw = *context;
     pool.execute(
         [&, context = std::move(context)]() mutable {
           running.count_down();
@@ -308,10 +306,12 @@ TEST_CASE("a job may be the last owner of a context that waits for its pool, whi
         },
         asio::detached);
     running.wait();
+    pool.async_drain(asio::bind_executor(
+        raw, [tells = std::shared_ptr<void>(nullptr, [&](void*) { dropped = true; })](
+                 std::exception_ptr) { FAIL("called"); }));
     // Given up when the pool goes, which then waits for the other job.
     pool.execute([last = std::shared_ptr<void>(nullptr, [&](void*) { goes.count_down(); })] {},
                  asio::detached);
-    pool.async_drain(asio::detached);
   }
   CHECK(dropped);
 }
