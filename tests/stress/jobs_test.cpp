@@ -1,5 +1,7 @@
 // Many producers, many contexts, two pools, and jobs of every kind with every end there is: each
 // operation completes once, in a way that fits what was asked for, and the metrics agree.
+#include <oneapi/tbb/parallel_for.h>
+
 #include <array>
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
@@ -280,6 +282,34 @@ class Machine {
     }
   };
 
+  // The same after a loop that helpers take part in.
+  template <bool Stoppable>
+  struct RegionWork {
+    Work<Stoppable> work;
+
+    std::uint64_t operator()() const
+      requires(!Stoppable)
+    {
+      loop();
+      return work();
+    }
+    std::uint64_t operator()(const std::stop_token& stop) const
+      requires Stoppable
+    {
+      loop();
+      return work(stop);
+    }
+    void loop() const {
+      const int pieces = 1 + int(work.number % 64);
+      std::atomic<int> done = 0;
+      oneapi::tbb::parallel_for(0, pieces, [&](int) {
+        stress::pause(work.plan.length / 8);
+        done.fetch_add(1, std::memory_order_relaxed);
+      });
+      if (done != pieces) work.machine->complain(work.number, "lost a piece of its loop");
+    }
+  };
+
   // The same as a body of a scope: the work is a grandchild.
   template <bool Stoppable>
   struct ScopedWork {
@@ -483,9 +513,10 @@ class Machine {
     if constexpr (erased) {
       switch (plan.call) {
         case Call::install:
-          return pool.install(options_of(plan), work, std::move(token));
+          return pool.install(options_of(plan), RegionWork<Stoppable>{work}, std::move(token));
         case Call::join:
-          return pool.join(options_of(plan), work, [] {}, std::move(token));
+          return pool.join(
+              options_of(plan), work, [plan] { stress::pause(plan.length); }, std::move(token));
         case Call::scoped:
           return pool.execute_scoped(options_of(plan), ScopedWork<Stoppable>{work},
                                      std::move(token));
