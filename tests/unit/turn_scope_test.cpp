@@ -102,3 +102,29 @@ TEST_CASE("of a turn that ends and a holder that takes back, one ends the lease 
     REQUIRE(revoked + holder.ends == 1);
   }
 }
+
+TEST_CASE("a turn whose lease was taken back may go at once [P48]") {
+  Holder holder;
+  std::mutex lock;
+  std::atomic<bool> stop = false;
+  // The next turn lies where the last one did; ThreadSanitizer sees whether it waits long enough.
+  std::thread other([&] {
+    for (int i = 0; i < 1000; ++i) {
+      turn_scope turn;
+      {
+        const std::lock_guard locked(lock);
+        holder.leases.add(turn, holder);
+      }
+      while (turn.held_by() != nullptr) std::this_thread::yield();
+    }
+    stop = true;
+  });
+  unsigned revoked = 0;
+  while (!stop) {
+    const std::lock_guard locked(lock);
+    revoked += holder.leases.revoke_all(holder);
+  }
+  other.join();
+  CHECK(revoked == 1000);
+  CHECK(holder.ends == 0);
+}
