@@ -274,6 +274,23 @@ TEST_CASE("jobs that own each other's handles in a ring are given up together [P
   busy.release();
 }
 
+TEST_CASE("who owns the pool and a handle may end both while the handle's job is given up [P48]") {
+  auto pool = one_worker();
+  Busy busy(*pool);
+  millrace::ComputeHandle<void> last;
+  // The first job's end is what ends the pool; the last one has left that, but hasn't ended.
+  auto ends = std::shared_ptr<void>(nullptr, [&](void*) {
+    busy.release();
+    pool.reset();
+    last.cancel();
+  });
+  auto first = millrace::spawn(*pool, [ends] { FAIL("ran"); });
+  last = millrace::spawn(*pool, [] { FAIL("ran"); });
+  ends.reset();
+  pool->shutdown();
+  CHECK(pool == nullptr);
+}
+
 TEST_CASE("a job's captures may own the context of another that is given up with it [P48]") {
   ComputePool<> pool({.threads = 1});
   Busy busy(pool);

@@ -141,7 +141,7 @@ class spawned_job final : public job_life<Core, Body, true>,
     Core& core = this->core_;
     {
       const std::lock_guard lock(this->mutex_);
-      if (this->ended()) return;
+      if (this->ended() || released_) return;
       core.add_work();  // while the job is the pool's, so the pool is there
     }
     const bool removed = core.find_and_remove(*this);
@@ -174,8 +174,7 @@ class spawned_job final : public job_life<Core, Body, true>,
         break;
       }
       case step::release:
-        self.release(self.ended_by != job::end::abandoned &&
-                     !self.has_waiter_outside(self.core_.context()));
+        self.leave_pool();
         break;
       case step::settle:
         self.settle();
@@ -186,6 +185,17 @@ class spawned_job final : public job_life<Core, Body, true>,
         break;
     }
     return nullptr;
+  }
+
+  // A handle may be asked to cancel before all has ended, when the pool is gone already: it is told
+  // first.
+  void leave_pool() noexcept {
+    {
+      const std::lock_guard lock(this->mutex_);
+      released_ = true;
+    }
+    this->release(this->ended_by != job::end::abandoned &&
+                  !this->has_waiter_outside(this->core_.context()));
   }
 
   // As for an operation, the callable goes home with who waits, if anybody does.
@@ -205,6 +215,7 @@ class spawned_job final : public job_life<Core, Body, true>,
 
   const std::uint32_t born_ = fork_generation();
   std::shared_ptr<spawned_job> self_;  // while it is the pool's
+  bool released_ = false;              // given up; under the lock
 };
 
 // The wait for a job that has a handle: the second half of an operation, whose first half was
