@@ -1,6 +1,7 @@
 /* The protocol by which jobs find a consumer: detail/consumers.hpp with detail/handoff_queue.hpp,
- * as detail/pump.hpp uses it for submissions: consumers are workers, a call is a task of oneTBB. The way
- * back is in inbox.pml.
+ * as detail/pump.hpp uses it for submissions: consumers are workers, and one call brings one of them,
+ * which crew.pml shows. The way back is in inbox.pml; who ends the turn of which something is held back
+ * is in lease.pml.
  *
  * PRODUCERS push JOBS jobs each; at most CONSUMERS may be inside. Each atomic step of the code is
  * one atomic step here; what a consumer does under the queue's lock is one step, too.
@@ -16,9 +17,13 @@
  *   -DNO_SECOND_LOOK      with HOLD: a producer that has held a job back doesn't ask again whether
  *                         somebody will look
  *   -DFORGET_HELD         with HOLD: a consumer that leaves doesn't look at what is held back
+ *   -DNOT_STARVED         with NO_THREAD: what nobody will run isn't given up
  *
  * -DHOLD: producers hold jobs back (detail/held_jobs.hpp) and never push them at the end of a turn, as
  * if that turn's last handler waited for them: consumers must find them all the same.
+ *
+ * -DNO_THREAD: a call may fail, as the system gives no thread. If nobody else is inside, all that is
+ * queued is given up then.
  */
 #ifndef PRODUCERS
 #define PRODUCERS 2
@@ -38,18 +43,44 @@ byte coming = 0;
 byte calls = 0;    /* calls on their way */
 byte done = 0;      /* jobs that were run */
 byte held = 0;     /* jobs that are held back */
+byte starved = 0;  /* jobs that were given up */
 byte blocked = 0;  /* consumers inside a job that doesn't end before all jobs run at once */
 
 #define ROOM (inside < CONSUMERS)
 
-/* want_another: one compare-exchange */
+/* pump::starve: what is held back is pushed; what is queued is taken out under the lock, until there
+ * is nothing. */
+inline starve() {
+  do
+  :: stack + ready + held > 0 ->
+     atomic { stack = stack + held; held = 0 }
+     atomic { starved = starved + stack + ready; stack = 0; ready = 0 }
+  :: else -> break
+  od
+}
+
+/* want_another, one compare-exchange; then the call, which fails or doesn't */
 inline want_another() {
   atomic {
     if
-    :: coming == 0 && ROOM -> inside++; coming++; calls++
-    :: else
+    :: coming == 0 && ROOM -> inside++; coming++; wanted = true
+    :: else -> wanted = false
     fi
   }
+  if
+  :: wanted -> calls++
+#ifdef NO_THREAD
+  :: wanted ->
+     atomic { alone = (inside == 1); inside--; coming-- }  /* never_came */
+#ifndef NOT_STARVED
+     if
+     :: alone -> starve()
+     :: else
+     fi
+#endif
+#endif
+  :: else
+  fi
 }
 
 /* push: all that is held back, under its lock, then one compare-exchange */
@@ -71,7 +102,7 @@ inline push_held() {
 proctype producer() {
   byte n = 0;
   byte mine = 0;
-  bool first, hold;
+  bool first, hold, wanted, alone;
   do
   :: n < JOBS ->
      n++;
@@ -110,7 +141,7 @@ proctype producer() {
 #endif
 
 proctype consumer() {
-  bool got, more, again, first;
+  bool got, more, again, first, wanted, alone;
   byte mine = 0;
   bool just_arrived;
 end_waiting:
@@ -153,11 +184,6 @@ look:
         goto look
      :: else -> skip
      fi;
-     /* fetch_held */
-     if
-     :: held > 0 -> push_held(); just_arrived = true; goto look
-     :: else
-     fi;
      /* pump::look_out searches for a while, or not at all */
      if
      :: atomic { coming++ }
@@ -166,6 +192,11 @@ look:
         :: atomic { coming--; just_arrived = true }
         fi
      :: skip
+     fi;
+     /* fetch_held */
+     if
+     :: held > 0 -> push_held(); just_arrived = true; goto look
+     :: else
      fi;
 #ifdef LEAVE_AFTER_LOOK
      again = SOMETHING_LEFT;
@@ -197,7 +228,7 @@ look:
 
 /* Nothing moves any more: everything has been run. */
 active proctype at_rest() {
-  timeout -> assert(done == ALL && stack == 0 && ready == 0 && held == 0 && calls == 0 && inside == 0 && coming == 0)
+  timeout -> assert(done + starved == ALL && stack == 0 && ready == 0 && held == 0 && calls == 0 && inside == 0 && coming == 0)
 }
 
 init {

@@ -10,6 +10,8 @@
  * move any more every job has been completed and no turn is inside.
  *
  * -DRENDEZVOUS: a handler doesn't return before as many run as there are threads.
+ * A turn may also end after any handler, as one that throws or stops its context makes it do.
+ *
  * -DTURN=n: a turn completes n jobs at most.
  *
  * Broken variants, each of which the checker must refute:
@@ -134,7 +136,10 @@ look:
 #endif
         atomic { done++; assert(done <= ALL); assert(taken < ALL) }
         completed++;
-        goto look
+        if
+        :: goto look
+        :: goto leave
+        fi
      :: else
      fi;
 leave:

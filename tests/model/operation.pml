@@ -1,10 +1,13 @@
 /* Who ends an operation: detail/operation.hpp with the lock of detail/handoff_queue.hpp (or gate.hpp),
- * leaving_state, and pool_core's shutdown and destructor.
+ * leaving_state, detail/job_life.hpp with detail/giving_up.hpp, and pool_core's shutdown and destructor.
+ * What is given up in one batch, and what the destructors of callables may do then, is in batch.pml.
  *
  * One operation. A submitter hands its job to the pool; a worker takes it, runs it and completes it;
  * a canceller on the handler's executor, a timer's thread and a shutdown may each remove it first.
- * After the shutdown the pool waits for its jobs and is destroyed. What happens under the queue's lock
- * is one atomic step.
+ * After the shutdown the pool waits for its jobs, ends its workers and is destroyed. Who gives the
+ * operation up releases it, which ends what it has of the pool, and sends it home then; one that comes
+ * home through the pool keeps its share until it is on its way. What happens under the queue's lock is
+ * one atomic step.
  *
  * Checked, wherever nothing can move any more: the operation was completed exactly once; it ran if and
  * only if no one removed it and it wasn't refused; nobody touched the pool after it was destroyed, nor
@@ -21,6 +24,9 @@
  *   -DSTAYS_INSIDE          the canceller announces itself even if the operation is about to leave
  *   -DNO_SLOT_CLEARED       the slot isn't cleared before the handler is called
  *   -DFORGET_COUNT          the destructor doesn't wait for the job
+ *   -DFORGET_WORKERS        it waits for the job, but not for the workers to end
+ *   -DRELEASE_EARLY         who gives the operation up lets the pool go before the operation has left
+ *   -DSHARE_FORGOTTEN       one that comes home through the pool doesn't keep its share
  *   -DCLOSE_UNSEEN          shutdown takes what is queued, but doesn't close the pool, and its workers
  *                           run nothing afterwards
  */
@@ -34,6 +40,9 @@ bool slot = true;         /* the canceller can be called */
 bool inside = false;      /* leaving_state */
 bool left = false;
 byte count = 0;           /* the pool's jobs */
+bool through_pool = false; /* the handler's executor is the pool's */
+bool stopping = false;
+byte workers = 2;
 bool destroyed = false;   /* the pool */
 bool executor = false;    /* somebody runs on the handler's executor */
 bool submitted = false;
@@ -53,6 +62,31 @@ inline leave() {
 inline deliver() { OPERATION; completions++ }
 inline ended() { atomic { POOL; count-- } }
 
+/* job::step::release, then settle. */
+inline give_up() {
+  taken_out = true;
+#ifdef RELEASE_EARLY
+  ended();
+  leave();
+  deliver()
+#else
+  leave();
+  if
+  :: through_pool ->
+#ifdef SHARE_FORGOTTEN
+     ended();
+     atomic { POOL; deliver() }
+#else
+     atomic { POOL; deliver() }
+     ended()
+#endif
+  :: else ->
+     ended();
+     deliver()
+  fi
+#endif
+}
+
 proctype submitter() {
   bool refused = false;
   atomic { POOL; count++ }
@@ -61,7 +95,7 @@ proctype submitter() {
   :: else -> skip
   fi;
   if
-  :: refused -> atomic { taken_out = true }; leave(); deliver(); ended()
+  :: refused -> give_up()
   :: else -> atomic { POOL; queued = true }
   fi;
   submitted = true
@@ -91,7 +125,9 @@ end_waiting:
      leave();
      deliver();
      ended();
+     POOL;  /* it looks for more, leaves and goes to sleep */
      mine = false
+  :: atomic { stopping -> workers--; break }
   od
 }
 
@@ -141,7 +177,7 @@ proctype canceller() {
         }
         inside = false;
         if
-        :: removed -> taken_out = true; leave(); deliver(); ended()
+        :: removed -> give_up()
         :: else
         fi
      fi
@@ -166,7 +202,7 @@ proctype timer() {
     fi
   }
   if
-  :: removed -> taken_out = true; leave(); deliver(); ended()
+  :: removed -> give_up()
   :: else
   fi;
 out: skip
@@ -187,12 +223,16 @@ proctype closer() {
     fi
   }
   if
-  :: removed -> taken_out = true; leave(); deliver(); ended()
+  :: removed -> give_up()
   :: else
   fi;
   (submitted);
 #ifndef FORGET_COUNT
   (count == 0);
+#endif
+  stopping = true;
+#ifndef FORGET_WORKERS
+  (workers == 0);
 #endif
   destroyed = true
 }
@@ -218,6 +258,10 @@ active proctype at_rest() {
 }
 
 init {
+  if
+  :: through_pool = true
+  :: skip
+  fi;
   atomic {
     run submitter(); run worker(); run worker(); run canceller(); run timer(); run closer(); run loop()
   }

@@ -12,6 +12,7 @@ namespace millrace::detail {
 
 // Threads that sleep until they are called, each started by the first call that needs it. One call
 // brings one of them, the one that has slept for the shortest time: its caches are the warmest.
+// tests/model/crew.pml has the protocol.
 class crew {
  public:
   // Returned to by each thread whenever it is called; see duty::live.

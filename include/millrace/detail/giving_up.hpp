@@ -13,7 +13,7 @@ namespace millrace::detail {
 //
 // Jobs whose handlers come back through the pool itself need it until they have been handed over,
 // and keep their shares. A pool that goes meanwhile, on this very thread, takes those back: it can't
-// wait for them, and their handlers go with it.
+// wait for them, and their handlers go with it. tests/model/batch.pml has the protocol.
 class giving_up {
  public:
   // Gives up all of `batch`, none of which anybody else can take any more. `pool` is to compare.

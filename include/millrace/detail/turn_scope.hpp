@@ -10,7 +10,7 @@ namespace millrace::detail {
 //
 // That is a lease: while the turn has it, it keeps the pool, which may take it back from any thread
 // at any time. Who exchanges the holder for nothing has ended it, and is the one to see to what was
-// held back.
+// held back. tests/model/lease.pml has the protocol.
 class turn_scope {
  public:
   // Who holds jobs back until the end of the turn: a pump.
