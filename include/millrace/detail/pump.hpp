@@ -192,7 +192,9 @@ class pump final : private turn_scope::holder {
     try {
       workers_.call();
     } catch (...) {  // the system gives no thread
-      if (who_.never_came()) starve();
+      const bool alone = who_.never_came();
+      workers_.left();  // helpers that made room for it may be wanted again
+      if (alone) starve();
     }
   }
 
