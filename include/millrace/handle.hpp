@@ -126,11 +126,13 @@ class [[nodiscard]] ComputeHandle {
       if (job == nullptr || !job->claim()) {
         failed = std::make_exception_ptr(std::system_error(make_error_code(errc::handle_spent)));
       } else {
+        detail::handover<handler_type> giving(handler);
         try {
-          return detail::wait_op<R, handler_type, executor_type>::start(job, handler,
+          return detail::wait_op<R, handler_type, executor_type>::start(job, handler, giving,
                                                                         get_executor());
-        } catch (const std::bad_alloc&) {
+        } catch (...) {
           job->unclaim();
+          if (giving.begun()) throw;
           failed = std::current_exception();
         }
       }

@@ -1,5 +1,5 @@
-// P48, P57, P58: who owns a pool, a context or a handle, and where that goes. A hang is a failure: ctest's
-// timeout sees it.
+// P48, P57, P58: who owns a pool, a context or a handle, and where that goes. A hang is a failure:
+// ctest's timeout sees it.
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/bind_executor.hpp>
 #include <asio/cancellation_signal.hpp>
@@ -15,8 +15,11 @@
 #include <asio/use_future.hpp>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <exception>
 #include <latch>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -74,6 +77,19 @@ std::error_code code_of(const std::exception_ptr& error) {
   return {};
 }
 
+// Owns the memory that its operations lie in, as the handlers of a session do.
+struct OwnsMemory {
+  std::shared_ptr<std::pmr::unsynchronized_pool_resource> memory =
+      std::make_shared<std::pmr::unsynchronized_pool_resource>();
+  asio::io_context* context;
+
+  using allocator_type = std::pmr::polymorphic_allocator<std::byte>;
+  using executor_type = asio::io_context::executor_type;
+  [[nodiscard]] allocator_type get_allocator() const noexcept { return memory.get(); }
+  [[nodiscard]] executor_type get_executor() const noexcept { return context->get_executor(); }
+  void operator()(const std::exception_ptr&) const { FAIL("called"); }
+};
+
 // An executor whose first call tells of itself, and returns when it may.
 struct SlowExecutor {
   std::latch* called;
@@ -128,8 +144,8 @@ TEST_CASE("a pool may go in a turn that holds jobs back for it [P48]") {
 
 TEST_CASE("a pool may go while a turn on another thread holds jobs back for it [P48]") {
   asio::io_context context;
-  auto pool = std::make_unique<ComputePool<>>(
-      millrace::ComputeConfig{.threads = 1, .idle_spin = 1s});
+  auto pool =
+      std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 1, .idle_spin = 1s});
   std::latch submitted(1);
   std::latch destroyed(1);
   std::atomic<int> refused = 0;
@@ -138,9 +154,10 @@ TEST_CASE("a pool may go while a turn on another thread holds jobs back for it [
       [&]() -> asio::awaitable<void> {
         co_await pool->execute([] {});
         for (int i = 0; i < 3; ++i) {
-          pool->execute([] {}, [&](std::exception_ptr error) {
-            if (code_of(error) == errc::pool_shut_down) ++refused;
-          });
+          pool->execute([] {},
+                        [&](std::exception_ptr error) {
+                          if (code_of(error) == errc::pool_shut_down) ++refused;
+                        });
         }
         submitted.count_down();
         destroyed.wait();  // the turn goes on all the while
@@ -220,9 +237,9 @@ TEST_CASE("captures of a job that never runs may be the last owner of the pool [
           busy->release();
         });
         if (bound) {
-          raw.execute(options, std::move(job),
-                      asio::bind_executor(context,
-                                          asio::bind_cancellation_slot(signal.slot(), handler)));
+          raw.execute(
+              options, std::move(job),
+              asio::bind_executor(context, asio::bind_cancellation_slot(signal.slot(), handler)));
         } else {
           raw.execute(options, std::move(job),
                       asio::bind_cancellation_slot(signal.slot(), handler));
@@ -323,14 +340,30 @@ TEST_CASE("a job may be the last owner of a context that waits for its pool, whi
         },
         asio::detached);
     running.wait();
-    pool.async_drain(asio::bind_executor(
-        raw, [tells = std::shared_ptr<void>(nullptr, [&](void*) { dropped = true; })](
-                 std::exception_ptr) { FAIL("called"); }));
+    pool.async_drain(asio::bind_executor(raw, [tells = std::shared_ptr<void>(nullptr, [&](void*) {
+                                                 dropped = true;
+                                               })](std::exception_ptr) { FAIL("called"); }));
     // Given up when the pool goes, which then waits for the other job.
     pool.execute([last = std::shared_ptr<void>(nullptr, [&](void*) { goes.count_down(); })] {},
                  asio::detached);
   }
   CHECK(dropped);
+}
+
+TEST_CASE("a handler that is never called may own the memory of its operation [P7] [P48]") {
+  ComputePool<> pool({.threads = 1});
+  Busy busy(pool);
+  {
+    asio::io_context context;
+    OwnsMemory executes{.context = &context};
+    pool.execute([] {}, std::move(executes));
+    OwnsMemory drains{.context = &context};
+    pool.async_drain(std::move(drains));
+    auto handle = millrace::spawn(pool, [] {});
+    OwnsMemory waits{.context = &context};
+    handle.async_wait(std::move(waits));
+  }
+  busy.release();
 }
 
 TEST_CASE("an operation that comes home to another pool's executor ends with that pool [P48]") {
@@ -344,11 +377,10 @@ TEST_CASE("an operation that comes home to another pool's executor ends with tha
     Busy busy(pool);
     pool.execute([] {}, asio::bind_executor(SlowExecutor{&giving_up, &home_goes},
                                             [&](std::exception_ptr) { told.count_down(); }));
-    pool.execute([] {}, asio::bind_executor(
-                            home->get_executor(),
-                            [tells = std::shared_ptr<void>(nullptr, [&](void*) {
-                               dropped = true;
-                             })](std::exception_ptr) { FAIL("called"); }));
+    pool.execute([] {}, asio::bind_executor(home->get_executor(),
+                                            [tells = std::shared_ptr<void>(nullptr, [&](void*) {
+                                               dropped = true;
+                                             })](std::exception_ptr) { FAIL("called"); }));
     asio::make_service<TellsShutdown>(*home, home_goes);
     std::thread shuts_down([&] { pool.shutdown(); });
     giving_up.wait();  // the second is out of the queue, but not on its way
@@ -410,11 +442,12 @@ TEST_CASE("a signal that travels by the pool's executor overtakes the job that i
     std::error_code seen;
     {
       Busy busy(pool);
-      pool.execute({.priority = millrace::Priority::high}, [&] { ran = true; },
-                   asio::bind_executor(pool.get_executor(),
-                                       asio::bind_cancellation_slot(
-                                           signal.slot(),
-                                           [&](std::exception_ptr error) { seen = code_of(error); })));
+      pool.execute(
+          {.priority = millrace::Priority::high}, [&] { ran = true; },
+          asio::bind_executor(
+              pool.get_executor(),
+              asio::bind_cancellation_slot(
+                  signal.slot(), [&](std::exception_ptr error) { seen = code_of(error); })));
       asio::dispatch(pool.get_executor(), [&] { signal.emit(asio::cancellation_type::total); });
       busy.release();
     }

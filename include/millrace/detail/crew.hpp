@@ -43,7 +43,7 @@ class crew {
   crew& operator=(const crew&) = delete;
 
   // Any thread. Calls one that isn't at work; there is one, or one is about to be. Throws
-  // std::system_error if that must be started and can't.
+  // std::system_error if the first of all must be started and can't.
   void call() {
     member* one = nullptr;
     {
@@ -55,7 +55,13 @@ class crew {
       } else if (started_ < most_) {
         member& next = members_[started_];
         next.all = this;
-        next.thread.start(stack_size_, &crew::run, &next);
+        try {
+          next.thread.start(stack_size_, &crew::run, &next);
+        } catch (...) {
+          if (started_ == 0) throw;
+          ++called_ahead_;  // those that there are have the work of two then
+          return;
+        }
         ++started_;
         return;
       } else {

@@ -16,18 +16,18 @@ class drain_op final : public job {
  public:
   using handler_type = Handler;
 
-  drain_op(Core& core, Handler&& handler, const Fallback& fallback)
+  drain_op(Core& core, const Handler& its, handover<Handler>& handler, const Fallback& fallback)
       : job(&drain_op::act),
         core_(core),
-        back_(make_way_back(handler, fallback, core.config().idle_spin)),
-        handler_(std::move(handler)) {}
+        back_(make_way_back(its, fallback, core.config().idle_spin)),
+        handler_(handler.take()) {}
 
-  [[nodiscard]] const Handler& handler() const noexcept { return handler_; }
+  [[nodiscard]] Handler& handler() noexcept { return handler_; }
 
   static void start(Core& core, operation_ptr<drain_op> self) {
     drain_op& started = *self.release();
     if (core.is_idle()) {
-      deliver(started);  // may throw here
+      deliver(started);
     } else {
       core.when_idle(started);
     }

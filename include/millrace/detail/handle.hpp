@@ -225,24 +225,27 @@ class wait_op final : public job {
  public:
   using handler_type = Handler;
 
-  wait_op(std::shared_ptr<spawned<R>> whom, Handler&& handler, const Fallback& fallback)
+  wait_op(std::shared_ptr<spawned<R>> whom, const Handler& its, handover<Handler>& handler,
+          const Fallback& fallback)
       : job(&wait_op::act),
         whom_(std::move(whom)),
-        back_(make_way_back(handler, fallback, whom_->look_out())),
-        handler_(std::move(handler)) {}
+        back_(make_way_back(its, fallback, whom_->look_out())),
+        handler_(handler.take()) {}
 
-  [[nodiscard]] const Handler& handler() const noexcept { return handler_; }
+  [[nodiscard]] Handler& handler() noexcept { return handler_; }
 
   // `whom` was claimed for this; a share of its own, because the wait may be over, and with it the
-  // caller's, before this returns. Throws std::bad_alloc; then the handler is where it was.
-  static void start(std::shared_ptr<spawned<R>> whom, Handler& handler, const Fallback& fallback) {
+  // caller's, before this returns. Where it throws, the handler is where it was unless `giving` has
+  // begun.
+  static void start(std::shared_ptr<spawned<R>> whom, Handler& handler, handover<Handler>& giving,
+                    const Fallback& fallback) {
     // First, for it is the last that may fail and be undone.
     if (can_be_cancelled(handler)) cancel_with(handler, canceller{whom});
     std::optional<pointer> made;
     try {
-      made.emplace(pointer::make(handler, whom, std::move(handler), fallback));
+      made.emplace(pointer::make(handler, whom, handler, giving, fallback));
     } catch (...) {
-      cancel_no_more(handler);
+      if (!giving.begun()) cancel_no_more(handler);
       throw;
     }
     wait_op& started = *made->release();

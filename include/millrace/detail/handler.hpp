@@ -5,6 +5,7 @@
 #include <asio/cancellation_type.hpp>
 #include <asio/error.hpp>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -63,10 +64,16 @@ class operation_ptr {
   operation_ptr(operation_ptr&& other) noexcept : operation_(other.release()) {}
   operation_ptr& operator=(operation_ptr&&) = delete;
   ~operation_ptr() {
-    if (operation_ != nullptr) {
-      allocator_type allocator(handler_allocator(operation_->handler()));
-      destroy(allocator);
+    if (operation_ == nullptr) return;
+    // What the handler owns may be the memory that all of this lies in, so it goes last; unless it
+    // throws when it is moved.
+    std::optional<handler_type> last;
+    allocator_type allocator(handler_allocator(operation_->handler()));
+    try {
+      last.emplace(std::move(operation_->handler()));
+    } catch (...) {
     }
+    destroy(allocator);
   }
 
   [[nodiscard]] Operation* get() const noexcept { return operation_; }
@@ -108,6 +115,24 @@ class operation_ptr<Operation>::freed_for {
  private:
   operation_ptr operation_;
   [[no_unique_address]] allocator_type allocator_;
+};
+
+// A handler on its way into its operation, which takes it last. One that throws when it is moved
+// may be in pieces then: nobody can be told but whoever has started the operation.
+template <class Handler>
+class handover {
+ public:
+  explicit handover(Handler& from) noexcept : from_(from) {}
+
+  [[nodiscard]] Handler&& take() noexcept {
+    begun_ = true;
+    return std::move(from_);
+  }
+  [[nodiscard]] bool begun() const noexcept { return begun_; }
+
+ private:
+  Handler& from_;
+  bool begun_ = false;
 };
 
 // --- Cancellation ---

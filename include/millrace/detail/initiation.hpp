@@ -35,17 +35,16 @@ struct job_initiation {
     using handler_type = std::decay_t<Handler>;
     using operation = detail::operation<Core, std::decay_t<Body>, handler_type, Executor, Timed>;
     handler_type handler(std::forward<Handler>(token_handler));
+    handover<handler_type> giving(handler);
     std::optional<operation_ptr<operation>> made;
     try {
       core->require_same_process();
-      made.emplace(operation_ptr<operation>::make(handler, *core, std::forward<Body>(body),
-                                                  std::move(handler), executor, options));
+      made.emplace(operation_ptr<operation>::make(handler, *core, std::forward<Body>(body), handler,
+                                                  giving, executor, options));
     } catch (...) {
-      // The handler is the last that an operation takes, so it is still here, unless it is what has
-      // thrown.
+      if (giving.begun()) throw;
       using result = typename std::decay_t<Body>::result_type;
-      return fail_later<job_result<result>>(std::move(handler), executor,
-                                            std::current_exception());
+      return fail_later<job_result<result>>(std::move(handler), executor, std::current_exception());
     }
     if (place == runs_on::worker_here && core->inside()) {
       operation::start_inline(*std::move(made), options.label);
@@ -68,11 +67,13 @@ struct drain_initiation {
     using handler_type = std::decay_t<Handler>;
     using operation = drain_op<Core, handler_type, Executor>;
     handler_type handler(std::forward<Handler>(token_handler));
+    handover<handler_type> giving(handler);
     std::optional<operation_ptr<operation>> made;
     try {
       core->require_same_process();
-      made.emplace(operation_ptr<operation>::make(handler, *core, std::move(handler), executor));
+      made.emplace(operation_ptr<operation>::make(handler, *core, handler, giving, executor));
     } catch (...) {
+      if (giving.begun()) throw;
       return fail_later<job_result<void>>(std::move(handler), executor, std::current_exception());
     }
     operation::start(*core, *std::move(made));

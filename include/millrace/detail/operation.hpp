@@ -53,8 +53,8 @@ class leaving_state {
 
 // One asynchronous operation: a job on its way out, its result on the way back.
 //
-// It has one owner at a time: the initiating function, the gate, the pump, the worker that runs it or
-// whoever removed it, its way back, `complete`. So there is exactly one completion, and whoever
+// It has one owner at a time: the initiating function, the gate, the pump, the worker that runs it
+// or whoever removed it, its way back, `complete`. So there is exactly one completion, and whoever
 // drops the operation destroys all of it.
 template <class Core, class Body, class Handler, class Fallback, bool Timed>
 class operation final : public job_life<Core, Body, Timed> {
@@ -65,13 +65,13 @@ class operation final : public job_life<Core, Body, Timed> {
   using handler_type = Handler;
   using typename base::result_type;
 
-  operation(Core& core, Body&& body, Handler&& handler, const Fallback& fallback,
-            const JobOptions& options)
+  operation(Core& core, Body&& body, const Handler& its, handover<Handler>& handler,
+            const Fallback& fallback, const JobOptions& options)
       : base(&operation::act, core, std::move(body), options),
-        back_(make_way_back(handler, fallback, core.config().idle_spin)),
-        handler_(std::move(handler)) {}
+        back_(make_way_back(its, fallback, core.config().idle_spin)),
+        handler_(handler.take()) {}
 
-  [[nodiscard]] const Handler& handler() const noexcept { return handler_; }
+  [[nodiscard]] Handler& handler() noexcept { return handler_; }
 
   // Runs the body on a worker, later.
   static void start(operation_ptr<operation> self, std::string_view label) {

@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "millrace/detail/handler.hpp"
@@ -37,7 +38,10 @@ class posted_op final : public job {
 
   template <class G>
   posted_op(Core& core, G&& f, const allocator_type& allocator)
-      : job(&posted_op::act), core_(core), f_(std::forward<G>(f)), allocator_(allocator) {}
+      : job(&posted_op::act),
+        core_(core),
+        f_(std::in_place, std::forward<G>(f)),
+        allocator_(allocator) {}
   ~posted_op() = default;
 
   static const void* act(job& base, step which) noexcept {
@@ -62,9 +66,9 @@ class posted_op final : public job {
   void run() {
     core_.started(*this, record_);
     {
-      F f(std::move(f_));
       const running_job mine(*this);
-      std::move(f)();
+      (*std::move(f_))();  // where it lies: its move might throw, with nobody to tell
+      f_.reset();
     }
     core_.finished(record_, false);
   }
@@ -76,7 +80,7 @@ class posted_op final : public job {
   }
 
   Core& core_;
-  F f_;
+  std::optional<F> f_;
   [[no_unique_address]] allocator_type allocator_;
   [[no_unique_address]] typename Core::record record_;
 };

@@ -26,18 +26,24 @@ namespace millrace::detail {
 // initiating function it must not.
 enum class delivery { now_or_later, later };
 
-// A handler that an executor calls at once, inside of `arrive`, and what it throws. That goes on
-// from there and leaves the turn, and run(), as from any other handler. Asio would go on with the
-// turn, and make one exception of all that are thrown in it.
+// A handler that an executor calls at once, inside of the call that hands it over. What it throws
+// may be kept there: it goes on from there and leaves the turn, and run(), as from any other
+// handler. Asio would go on with the turn, and make one exception of all that are thrown in it.
 class passage {
  public:
-  passage() noexcept : outer_(std::exchange(current_, this)) {}
+  enum class what_is_thrown { kept, passes };
+
+  explicit passage(what_is_thrown thrown) noexcept
+      : outer_(std::exchange(current_, this)), keeps_(thrown == what_is_thrown::kept) {}
   ~passage() { current_ = outer_; }
   passage(const passage&) = delete;
   passage& operator=(const passage&) = delete;
 
   // The one that this thread is in, for the first who asks.
   [[nodiscard]] static passage* take() noexcept { return std::exchange(current_, nullptr); }
+
+  [[nodiscard]] bool taken() const noexcept { return current_ != this; }
+  [[nodiscard]] bool keeps() const noexcept { return keeps_; }
 
   void keep(std::exception_ptr thrown) noexcept { thrown_ = std::move(thrown); }
   void rethrow() {
@@ -48,6 +54,7 @@ class passage {
   static inline constinit thread_local passage* current_ = nullptr;
 
   passage* const outer_;
+  const bool keeps_;
   std::exception_ptr thrown_;
 };
 
@@ -69,7 +76,7 @@ class completion {
   void operator()() {
     job& done = *std::exchange(done_, nullptr);
     passage* const within = passage::take();
-    if (within == nullptr) return done.perform(job::step::complete);
+    if (within == nullptr || !within->keeps()) return done.perform(job::step::complete);
     try {
       done.perform(job::step::complete);
     } catch (...) {
@@ -93,8 +100,8 @@ class in_one_go {
   }
 };
 
-// Hands `f` to the executor, not inside this call. One that can't promise that gets it from a thread
-// of Asio's system_executor.
+// Hands `f` to the executor, not inside this call. One that can't promise that gets it from a
+// thread of Asio's system_executor.
 template <class Executor, class F>
 void post_to(const Executor& executor, F&& f) {
   if constexpr (postable<Executor>) {
@@ -123,8 +130,21 @@ class way_back_by_executor : public in_one_go {
   // The executor's context, as an address to compare; none if it doesn't tell.
   [[nodiscard]] const void* context() const noexcept { return context_behind(executor_.get()); }
 
+  // An executor that throws doesn't take the operation, which is dropped then: nobody else may call
+  // its handler, and here is nobody to tell.
   template <class Allocator>
   void deliver(job& done, delivery when, const Allocator& allocator) {
+    const passage within(passage::what_is_thrown::passes);
+    try {
+      hand_over(done, when, allocator);
+    } catch (...) {
+      if (within.taken()) throw;  // by the handler
+    }
+  }
+
+  // The same, and throws what the executor throws.
+  template <class Allocator>
+  void hand_over(job& done, delivery when, const Allocator& allocator) {
     // The job may be gone before the call returns.
     const return_count::share out(std::move(out_));
     const auto executor = executor_;
@@ -231,8 +251,8 @@ class way_back_by_both {
     // Not counted while it waits for the strand: a context that goes may close the inbox first,
     // which waits for what is counted, and only then clear the strand's queue away.
     const inbox_share until_handed_over(std::move(inbox_));
-    passage on;
-    other_->deliver(done, delivery::now_or_later, allocator);
+    passage on(passage::what_is_thrown::kept);
+    other_->hand_over(done, delivery::now_or_later, allocator);
     on.rethrow();
     return false;
   }
