@@ -111,9 +111,10 @@ struct ComputeConfig {
                     "1 to " + std::to_string(room) + " bytes, so that the index still fits");
     detail::require(thread_name.find('\0') == std::string::npos, "thread_name",
                     '"' + std::string(thread_name.c_str()) + "\\0...\"", "no NUL byte");
-    detail::require(stack_size == 0 || (stack_size >= detail::least_stack_size &&
-                                        stack_size <= detail::most_stack_size),
-                    "stack_size", stack_size, "0 (the system's default) or 131072 to 1073741824 bytes");
+    detail::require(
+        stack_size == 0 ||
+            (stack_size >= detail::least_stack_size && stack_size <= detail::most_stack_size),
+        "stack_size", stack_size, "0 (the system's default) or 131072 to 1073741824 bytes");
     detail::require(numa_node >= -1, "numa_node", numa_node, "-1 (any) or a node's number");
     detail::require(core_type >= CoreType::any && core_type <= CoreType::efficiency, "core_type",
                     static_cast<int>(core_type),

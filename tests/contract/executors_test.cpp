@@ -115,9 +115,8 @@ TEST_CASE("handlers come back to any_io_executor of whatever it holds [P51]") {
   context.restart();
   all_come_back(context, asio::any_io_executor(asio::make_strand(context)));
   context.restart();
-  all_come_back(context,
-                asio::any_io_executor(asio::make_strand(asio::any_io_executor(
-                    asio::make_strand(context)))));
+  all_come_back(context, asio::any_io_executor(
+                             asio::make_strand(asio::any_io_executor(asio::make_strand(context)))));
 }
 
 TEST_CASE("handlers are called by an executor without properties [P51]") {
@@ -178,10 +177,9 @@ TEST_CASE("an immediate executor is not used, as nothing completes in the initia
   pool.shutdown();
   std::atomic<int> calls = 0;
   bool called = false;
-  pool.execute([] {}, asio::bind_executor(context, asio::bind_immediate_executor(
-                                                       Bare{&calls}, [&](std::exception_ptr) {
-                                                         called = true;
-                                                       })));
+  pool.execute([] {}, asio::bind_executor(
+                          context, asio::bind_immediate_executor(
+                                       Bare{&calls}, [&](std::exception_ptr) { called = true; })));
   CHECK_FALSE(called);
   context.run();
   CHECK(called);

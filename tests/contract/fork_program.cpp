@@ -351,7 +351,8 @@ void pool_gone_in_child() {
 std::unique_ptr<ComputePool<>> owned_by_static;
 
 void static_owner() {
-  owned_by_static = std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 2, .pin_threads = true});
+  owned_by_static =
+      std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 2, .pin_threads = true});
   check(owned_by_static->execute_sync([] { return 42; }) == 42, "it works");
   static asio::io_context context;
   owned_by_static->execute([] {}, asio::bind_executor(context, [](std::exception_ptr) {}));

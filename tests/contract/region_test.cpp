@@ -23,7 +23,8 @@ using millrace::ComputePool;
 
 namespace {
 
-// Somebody else's loop, on a thread of its own, that holds all that oneTBB has until it is released.
+// Somebody else's loop, on a thread of its own, that holds all that oneTBB has until it is
+// released.
 class ForeignLoop {
  public:
   ForeignLoop()
@@ -77,8 +78,7 @@ TEST_CASE("a region has its helpers while a foreign loop fills the process [P49]
   std::barrier all(3);
   pool.install(
           [&] {
-            tbb::parallel_for(
-                0, 3, [&](int) { all.arrive_and_wait(); }, tbb::simple_partitioner());
+            tbb::parallel_for(0, 3, [&](int) { all.arrive_and_wait(); }, tbb::simple_partitioner());
           },
           asio::use_future)
       .get();

@@ -112,7 +112,8 @@ TEST_CASE("a thread that the system doesn't give is an error, and the next call 
   CHECK(duty.begun == 0);
 }
 
-TEST_CASE("threads take no signal that the program may wait for, but those of their own faults [P55]") {
+TEST_CASE(
+    "threads take no signal that the program may wait for, but those of their own faults [P55]") {
   struct Masked final : detail::crew::duty {
     void live(std::size_t, detail::crew::shifts all) noexcept override { all(); }
     void work(std::size_t) noexcept override {

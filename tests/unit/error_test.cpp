@@ -19,10 +19,9 @@ TEST_CASE("an errc becomes an error_code of the category millrace") {
 
 TEST_CASE("every errc has a message of its own") {
   std::set<std::string> messages{"unknown millrace error"};
-  for (const errc code :
-       {errc::would_deadlock, errc::queue_full,
-        errc::deadline_exceeded, errc::pool_shut_down, errc::used_after_fork, errc::handle_spent,
-        errc::no_current_pool, errc::placement_refused}) {
+  for (const errc code : {errc::would_deadlock, errc::queue_full, errc::deadline_exceeded,
+                          errc::pool_shut_down, errc::used_after_fork, errc::handle_spent,
+                          errc::no_current_pool, errc::placement_refused}) {
     CHECK(messages.insert(make_error_code(code).message()).second);
   }
   CHECK(millrace::error_category().message(12345) == "unknown millrace error");

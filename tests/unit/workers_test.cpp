@@ -17,10 +17,8 @@ namespace {
 class Called {
  public:
   explicit Called(millrace::ComputeConfig config)
-      : workers_(config, this, {[](void* self) noexcept {
-                                  static_cast<Called*>(self)->run();
-                                },
-                                this}) {}
+      : workers_(config, this,
+                 {[](void* self) noexcept { static_cast<Called*>(self)->run(); }, this}) {}
   ~Called() { workers_.stop(); }
 
   void run_there(std::function<void()> action) {

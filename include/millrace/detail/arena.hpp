@@ -9,8 +9,8 @@
 // What of oneTBB every pool needs; parallel.hpp has its loops.
 namespace millrace::detail {
 
-// Where one worker forks: an arena of its own, so that nobody meets another job's tasks in it. All of
-// its places are reserved for the pool's threads; oneTBB sends none of its own.
+// Where one worker forks: an arena of its own, so that nobody meets another job's tasks in it. All
+// of its places are reserved for the pool's threads; oneTBB sends none of its own.
 class worker_arena {
  public:
   // `places` for threads at once: a worker and all who may help it.

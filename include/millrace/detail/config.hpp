@@ -7,9 +7,9 @@
 
 namespace millrace::detail {
 
-inline constexpr std::size_t least_stack_size = 128u
-                                                << 10;    // below it oneTBB's frames in a job are tight
-inline constexpr std::size_t most_stack_size = 1u << 30;  // beyond it a typing error is likelier
+inline constexpr std::size_t least_stack_size =
+    128u << 10;  // below it oneTBB's frames in a job are tight
+inline constexpr std::size_t most_stack_size = 1u << 30;    // beyond it a typing error is likelier
 inline constexpr std::size_t kernel_thread_name_size = 15;  // TASK_COMM_LEN - 1, see prctl(2)
 
 // More are a typing error rather than a wish; oneTBB draws the same line for its own threads.

@@ -157,7 +157,8 @@ class crew {
   std::mutex mutex_;
   member* asleep_ = nullptr;
   std::size_t started_ = 0;
-  std::size_t called_ahead_ = 0;  // calls that came while all were at work, one of them for not long
+  std::size_t called_ahead_ =
+      0;  // calls that came while all were at work, one of them for not long
   bool stopping_ = false;
   std::unique_ptr<member[]> members_;
 };

@@ -46,8 +46,8 @@ class deadline_timer {
     std::size_t place_ = nowhere;
   };
 
-  // Throws std::system_error if there can be no further thread, and std::bad_alloc. The thread calls
-  // `begin()` first, before the constructor returns or later.
+  // Throws std::system_error if there can be no further thread, and std::bad_alloc. The thread
+  // calls `begin()` first, before the constructor returns or later.
   template <class Begin>
   explicit deadline_timer(Begin begin) : shared_(std::make_shared<shared>()) {
     const signals_blocked for_it;

@@ -12,8 +12,8 @@ namespace millrace::detail {
 // same batch, shut the pool down, or be its last owner.
 //
 // Jobs whose handlers come back through the pool itself need it until they have been handed over,
-// and keep their shares. A pool that goes meanwhile, on this very thread, takes those back: it can't
-// wait for them, and their handlers go with it. tests/model/batch.pml has the protocol.
+// and keep their shares. A pool that goes meanwhile, on this very thread, takes those back: it
+// can't wait for them, and their handlers go with it. tests/model/batch.pml has the protocol.
 class giving_up {
  public:
   // Gives up all of `batch`, none of which anybody else can take any more. `pool` is to compare.
@@ -67,8 +67,7 @@ class giving_up {
   }
 
  private:
-  explicit giving_up(const void* pool) noexcept
-      : pool_(pool), outer_(std::exchange(top(), this)) {}
+  explicit giving_up(const void* pool) noexcept : pool_(pool), outer_(std::exchange(top(), this)) {}
   ~giving_up() { top() = outer_; }
 
   [[gnu::visibility("default")]] [[nodiscard]] static giving_up*& top() noexcept {

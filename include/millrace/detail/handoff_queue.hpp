@@ -18,8 +18,8 @@ namespace millrace::detail {
 // consumers take one job at a time from the ready list, so what one of them has fetched is open to
 // the others. Producers and consumers share no cache line but the stack's head.
 //
-// Above the priorities is one more lane, `urgent`, for what can be neither refused nor bounded. It goes
-// first, unless that has kept the others waiting for long.
+// Above the priorities is one more lane, `urgent`, for what can be neither refused nor bounded. It
+// goes first, unless that has kept the others waiting for long.
 //
 // A job may be taken out of the middle: under the consumers' lock, which is what decides between
 // its being taken and being removed.

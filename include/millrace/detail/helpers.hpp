@@ -8,8 +8,8 @@
 #include <system_error>
 
 #include "millrace/detail/arena.hpp"
-#include "millrace/detail/crew.hpp"
 #include "millrace/detail/consumers.hpp"
+#include "millrace/detail/crew.hpp"
 
 namespace millrace::detail {
 
@@ -120,7 +120,8 @@ struct fork_place {
   std::size_t most_helpers = 0;
 };
 
-[[gnu::visibility("default")]] [[nodiscard]] inline fork_place& fork_place_of_this_thread() noexcept {
+[[gnu::visibility("default")]] [[nodiscard]] inline fork_place&
+fork_place_of_this_thread() noexcept {
   static constinit thread_local fork_place mine;
   return mine;
 }

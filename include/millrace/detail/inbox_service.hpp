@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <asio/any_io_executor.hpp>
 #include <asio/execution/context.hpp>
 #include <asio/execution_context.hpp>
@@ -8,7 +9,6 @@
 #include <asio/query.hpp>
 #include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -140,9 +140,7 @@ class inbox_service final : public asio::execution_context::service,
     }
   }
 
-  void work_started() noexcept override {
-    work_.emplace(context_.get_executor());
-  }
+  void work_started() noexcept override { work_.emplace(context_.get_executor()); }
   void work_finished() noexcept override { work_.reset(); }
 
   void shutdown() override { close(); }

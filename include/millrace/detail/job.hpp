@@ -62,8 +62,8 @@ class job {
   bool lasting = false;
   // Written before `release`.
   end ended_by = end::none;
-  // Nobody will hand it over any more: a worker has it, or whoever gives it up. Written by who takes
-  // it, in the lock that it takes it in; read by who looks for it everywhere.
+  // Nobody will hand it over any more: a worker has it, or whoever gives it up. Written by who
+  // takes it, in the lock that it takes it in; read by who looks for it everywhere.
   std::atomic<bool> taken{false};
 
  protected:

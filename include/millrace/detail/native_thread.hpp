@@ -48,9 +48,7 @@ class native_thread {
   void join() noexcept { ::pthread_join(thread_, nullptr); }
 
   // At most 15 bytes.
-  static void name_this(const char* name) noexcept {
-    ::pthread_setname_np(::pthread_self(), name);
-  }
+  static void name_this(const char* name) noexcept { ::pthread_setname_np(::pthread_self(), name); }
 
  private:
   static void check(int error) {

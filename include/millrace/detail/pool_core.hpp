@@ -47,7 +47,8 @@ class pool_core final : private live_pools::member {
         instrumentation_(config_),
         gate_(config_.max_pending,
               config_.overflow == Overflow::wait ? gate::when_full::wait : gate::when_full::reject),
-        workers_(config_, this, {[](void* to) noexcept { static_cast<pump*>(to)->work(); }, &pump_}),
+        workers_(config_, this,
+                 {[](void* to) noexcept { static_cast<pump*>(to)->work(); }, &pump_}),
         pump_(workers_, this, config_.idle_spin, outstanding_) {
     live_pools::add(*this);
   }
@@ -129,7 +130,9 @@ class pool_core final : private live_pools::member {
 
   // Throws std::system_error if there can be no thread for it.
   [[nodiscard]] deadline_timer& timer() {
-    std::call_once(timer_made_, [this] { timer_ = std::make_unique<deadline_timer>([this] { workers_.begin_timer(); }); });
+    std::call_once(timer_made_, [this] {
+      timer_ = std::make_unique<deadline_timer>([this] { workers_.begin_timer(); });
+    });
     return *timer_;
   }
 
@@ -158,8 +161,8 @@ class pool_core final : private live_pools::member {
     next.priority = pump::queue::urgent;
     instrumentation_.submitted(its);
     const bool welcome = !posts_closed_.load(std::memory_order_seq_cst) || delivering::now();
-    // Another pool's operation may come home when the workers have gone, for it keeps the pool as an
-    // execution context only.
+    // Another pool's operation may come home when the workers have gone, for it keeps the pool as
+    // an execution context only.
     if (welcome && outstanding_.add_job_unless_over()) {
       pump_.submit(next);
     } else {

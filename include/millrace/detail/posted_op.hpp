@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "millrace/concepts.hpp"
 #include "millrace/detail/handler.hpp"
 #include "millrace/detail/job.hpp"
 #include "millrace/detail/worker_frame.hpp"

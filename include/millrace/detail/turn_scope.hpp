@@ -37,9 +37,7 @@ class turn_scope {
   [[nodiscard]] static turn_scope* current() noexcept { return current_; }
 
   // Acquire: where the lease was taken back, who did so is done with the turn.
-  [[nodiscard]] holder* held_by() const noexcept {
-    return holder_.load(std::memory_order_acquire);
-  }
+  [[nodiscard]] holder* held_by() const noexcept { return holder_.load(std::memory_order_acquire); }
 
   // The leases of one holder. Under its lock.
   class list {
