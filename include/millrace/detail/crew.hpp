@@ -15,7 +15,7 @@ namespace millrace::detail {
 // tests/model/crew.pml has the protocol.
 class crew {
  public:
-  // Returned to by each thread whenever it is called; see duty::live.
+  // What a thread hands itself over to: works each time that it is called, until the crew stops.
   class shifts;
 
   class duty {
