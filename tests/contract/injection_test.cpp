@@ -124,6 +124,16 @@ struct Job {
   Counted captured{1};
   Counted operator()() { return Counted(captured.value); }
 };
+// ThreadSanitizer's pthread_once stays locked for ever when what it calls throws, as std::promise
+// does when a value's move throws: there the job of a future has none.
+#ifdef __SANITIZE_THREAD__
+struct JobOfFuture {
+  Counted captured{1};
+  void operator()() {}
+};
+#else
+using JobOfFuture = Job;
+#endif
 struct Scoped {
   Counted captured{1};
   Counted operator()(millrace::Scope& scope) {
@@ -290,7 +300,7 @@ TEST_CASE("user code throws at each point of what is awaited or waited for [P56]
   }
   SECTION("use_future") {
     at_each_point([](Pool& pool, asio::io_context&, Account& account) {
-      auto future = pool.execute(Job(), asio::use_future);
+      auto future = pool.execute(JobOfFuture(), asio::use_future);
       try {
         future.get();
       } catch (const Injected&) {
