@@ -18,11 +18,15 @@ namespace millrace::detail {
 // job is on its way from here to where it goes.
 class held_jobs {
  public:
-  void append(job& one, std::size_t thread) noexcept {
+  // How many the slot holds then.
+  std::size_t append(job& one, std::size_t thread) noexcept {
     slot& mine = slots_[thread % slot_count];
     const std::lock_guard lock(mine.lock);
     mine.jobs.append(one);
-    mine.holds.store(true);
+    ++mine.how_many;
+    // Not each time: it is a fence, and who reads true looks behind the lock.
+    if (!mine.holds.load(std::memory_order_relaxed)) mine.holds.store(true);
+    return mine.how_many;
   }
 
   // Calls `push(job_batch)` for what the slot of this thread holds, if anything.
@@ -58,6 +62,7 @@ class held_jobs {
     spin_lock lock;
     std::atomic<bool> holds{false};  // anything: written under the lock
     job_batch jobs;
+    std::size_t how_many = 0;
   };
 
   static constexpr std::size_t slot_count = 4;
@@ -66,6 +71,7 @@ class held_jobs {
   static bool give(slot& from, Push& push) noexcept {
     const std::lock_guard lock(from.lock);
     if (from.jobs.empty()) return false;
+    from.how_many = 0;
     push(std::exchange(from.jobs, {}));
     from.holds.store(false);  // not before: a slot that looks empty has given all on
     return true;

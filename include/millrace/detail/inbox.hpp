@@ -8,6 +8,7 @@
 #include <limits>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "millrace/detail/consumers.hpp"
 #include "millrace/detail/finished_queue.hpp"
@@ -42,6 +43,7 @@ class inbox {
     if (look_out_.load(std::memory_order_relaxed) != look_out.count()) {
       look_out_.store(look_out.count(), std::memory_order_relaxed);
     }
+    if (kept_shares::take_one(*this)) return;
     // The context is told of the first one only: its own count is one more line that all its
     // threads write.
     std::size_t out = out_.load(std::memory_order_relaxed);
@@ -55,15 +57,7 @@ class inbox {
 
   // One of the context's threads: an operation is done with, its handler was called or dropped.
   void received() noexcept {
-    std::size_t out = out_.load(std::memory_order_relaxed);
-    while (out != 1) {
-      if (out_.compare_exchange_weak(out, out - 1, std::memory_order_release,
-                                     std::memory_order_relaxed)) {
-        return;
-      }
-    }
-    const std::lock_guard lock(first_and_last_);
-    if (out_.fetch_sub(1, std::memory_order_release) == 1) work_finished();
+    if (!kept_shares::keep_one(*this)) received(1);
   }
 
   // Any thread: `done` is ready for its handler.
@@ -94,6 +88,7 @@ class inbox {
   void turn() {
     const turn_scope scope;
     at_end leave{*this};
+    const kept_shares kept(*this);
     who_.arrived();
     for (; leave.completed < most_per_turn; ++leave.completed) {
       const auto next = queue_.take();
@@ -135,6 +130,51 @@ class inbox {
   // never twice the same, by one thread at a time.
   virtual void work_started() noexcept = 0;
   virtual void work_finished() noexcept = 0;
+
+  // Shares of operations that a turn on this thread is done with: the next one that a handler starts
+  // takes over one of them, and what is left is given back at the end, with one atomic operation.
+  class kept_shares {
+   public:
+    explicit kept_shares(inbox& of) noexcept : of_(of), outer_(std::exchange(current_, this)) {}
+    ~kept_shares() {
+      current_ = outer_;
+      if (how_many_ != 0) of_.received(how_many_);
+    }
+    kept_shares(const kept_shares&) = delete;
+    kept_shares& operator=(const kept_shares&) = delete;
+
+    // False: no turn of that inbox is on this thread.
+    [[nodiscard]] static bool keep_one(inbox& of) noexcept {
+      if (current_ == nullptr || &current_->of_ != &of) return false;
+      ++current_->how_many_;
+      return true;
+    }
+    // False: nor has it one.
+    [[nodiscard]] static bool take_one(inbox& of) noexcept {
+      if (current_ == nullptr || &current_->of_ != &of || current_->how_many_ == 0) return false;
+      --current_->how_many_;
+      return true;
+    }
+
+   private:
+    static inline constinit thread_local kept_shares* current_ = nullptr;
+
+    inbox& of_;
+    kept_shares* const outer_;
+    std::size_t how_many_ = 0;
+  };
+
+  void received(std::size_t shares) noexcept {
+    std::size_t out = out_.load(std::memory_order_relaxed);
+    while (out != shares) {
+      if (out_.compare_exchange_weak(out, out - shares, std::memory_order_release,
+                                     std::memory_order_relaxed)) {
+        return;
+      }
+    }
+    const std::lock_guard lock(first_and_last_);
+    if (out_.fetch_sub(shares, std::memory_order_release) == shares) work_finished();
+  }
 
   struct at_end {
     inbox& self;

@@ -151,6 +151,9 @@ class pump final : private turn_scope::holder {
 
  private:
   static constexpr std::uint8_t normal = 1;
+  // Half of a loop's turn, so that with one turn's worth of jobs in flight the workers have
+  // something to do while the loop goes on.
+  static constexpr std::size_t most_held = 32;
   // A worker that never runs dry tells of its jobs all the same: the count has 32 bits for them.
   static constexpr std::uint64_t most_untold = std::uint64_t{1} << 20;
 
@@ -172,9 +175,9 @@ class pump final : private turn_scope::holder {
       return false;
     }
     one.queued = true;
-    held_.append(one, this_thread_number());
+    const std::size_t held = held_.append(one, this_thread_number());
     // A worker that left meanwhile may have looked before this was there to be seen.
-    if (!who_.will_look()) push_held();
+    if (held == most_held || !who_.will_look()) push_held();
     return true;
   }
 
@@ -213,14 +216,15 @@ class pump final : private turn_scope::holder {
   [[nodiscard]] bool nothing_left() noexcept { return queue_.empty() && held_.empty(); }
 
   // Spins for a while. True if there may be something. The stacks are looked at often, what is held
-  // back seldom: each look takes a cache line away from who is just writing to it.
+  // back seldom: each look takes a cache line away from who is just writing to it, and what it finds
+  // is less than the turn would push at its end.
   [[nodiscard]] bool look_out() noexcept {
     if (idle_spin_ == std::chrono::nanoseconds::zero() || !habit_.worth_it()) return false;
     who_.coming_again();
     bool found = !queue_.looks_empty();
     const auto end = std::chrono::steady_clock::now() + idle_spin_;
     while (!found) {
-      for (int i = 0; i < 32 && !found; ++i) {
+      for (int i = 0; i < 64 && !found; ++i) {
         spin_pause();
         found = !queue_.looks_empty();
       }
