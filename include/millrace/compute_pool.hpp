@@ -18,6 +18,7 @@
 #include "millrace/detail/install_op.hpp"
 #include "millrace/detail/join_op.hpp"
 #include "millrace/detail/pool_core.hpp"
+#include "millrace/detail/pool_engine.hpp"
 #include "millrace/detail/refusals.hpp"
 #include "millrace/detail/scoped_op.hpp"
 #include "millrace/detail/sync_op.hpp"
@@ -112,7 +113,7 @@ class ComputePool : public asio::execution_context {
   /// or nice value, `errc::used_after_fork` in a child of a process that has had a pool;
   /// `std::bad_alloc`.
   explicit ComputePool(ComputeConfig config = {})
-      : core_(std::move(config), static_cast<asio::execution_context*>(this)) {}
+      : engine_(std::move(config), static_cast<asio::execution_context*>(this)) {}
 
   /// Shuts the pool down, waits for the jobs that run and for what its executor was given before,
   /// ends its threads, and then shuts down its services, as every execution context does.
@@ -271,7 +272,7 @@ class ComputePool : public asio::execution_context {
 
   /// The policy object of this pool.
   [[nodiscard]] const Instrumentation& instrumentation() const noexcept {
-    return core_.instrumentation();
+    return engine_.instrumentation();
   }
 
   /// Number of workers, as configured.
@@ -354,7 +355,10 @@ class ComputePool : public asio::execution_context {
     return operation(options_of(options));
   }
 
-  core_type core_;
+  detail::pool_engine<Instrumentation> engine_;
+  // What operations see of it. By this reference nobody knows what it is, so that nothing of the
+  // engine is compiled where no pool is made.
+  core_type& core_ = engine_;
 };
 
 }  // namespace millrace

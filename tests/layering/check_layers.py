@@ -70,6 +70,8 @@ RANKS = {
     "detail/look_out.hpp": 10,
     "detail/delivering.hpp": 10,
     "detail/crew.hpp": 11,
+    "detail/fork_place.hpp": 10,
+    "detail/job_end.hpp": 21,
     "detail/arena.hpp": 20,
     "detail/helpers.hpp": 21,
     "detail/fork_join.hpp": 22,
@@ -88,7 +90,8 @@ RANKS = {
     "detail/first_failure.hpp": 21,
     # L3: the operation, and what it needs of its pool
     "instrumentation.hpp": 30,
-    "detail/pool_core.hpp": 30,
+    "detail/pool_core.hpp": 24,
+    "detail/pool_engine.hpp": 30,
     "detail/scope.hpp": 30,
     "detail/job_life.hpp": 23,
     "detail/operation.hpp": 31,

@@ -2,56 +2,19 @@
 
 #include <cstdint>
 #include <exception>
-#include <new>
 #include <optional>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
-#include "millrace/concepts.hpp"
+#include "millrace/detail/fork_place.hpp"
 #include "millrace/detail/giving_up.hpp"
-#include "millrace/detail/handler.hpp"
-#include "millrace/detail/helpers.hpp"
 #include "millrace/detail/job.hpp"
 #include "millrace/detail/job_deadline.hpp"
 #include "millrace/detail/result.hpp"
 #include "millrace/detail/worker_frame.hpp"
-#include "millrace/error.hpp"
 #include "millrace/job_options.hpp"
 
 namespace millrace::detail {
-
-// What the metrics hear of a job that never ran, and what its operation completes with.
-[[nodiscard]] inline Unstarted reason_of(job::end why) noexcept {
-  switch (why) {
-    case job::end::expired:
-      return Unstarted::expired;
-    case job::end::refused:
-    case job::end::rejected:
-    case job::end::starved:
-      return Unstarted::rejected;
-    default:
-      return Unstarted::cancelled;
-  }
-}
-[[nodiscard]] inline std::exception_ptr error_of(job::end why) noexcept {
-  try {
-    switch (why) {
-      case job::end::expired:
-        throw std::system_error(make_error_code(errc::deadline_exceeded));
-      case job::end::refused:
-        throw std::system_error(make_error_code(errc::pool_shut_down));
-      case job::end::rejected:
-        throw std::system_error(make_error_code(errc::queue_full));
-      case job::end::starved:
-        throw std::bad_alloc();
-      default:
-        throw std::system_error(operation_aborted());
-    }
-  } catch (...) {
-    return std::current_exception();  // std::bad_alloc, if there is no memory for the message
-  }
-}
 
 // A job's life in its pool, the same for every kind of job: made, submitted, and then either run on
 // a worker, or given up and released. What becomes of its result is the kind's own.
@@ -139,8 +102,7 @@ class job_life : public job {
   bool kept_share_ = false;
 
   void end_unstarted(end why) noexcept {
-    result_.fail(error_of(why));
-    core_.unstarted(*this, record_, reason_of(why));
+    result_.fail(core_.unstarted(*this, record_, why));
     deadline_.disarm();
   }
 };

@@ -5,7 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "millrace/concepts.hpp"
 #include "millrace/detail/handler.hpp"
 #include "millrace/detail/job.hpp"
 #include "millrace/detail/worker_frame.hpp"
@@ -53,7 +52,7 @@ class posted_op final : public job {
         destroy(self);
         break;
       case step::drop:
-        self.core_.unstarted(self, self.record_, Unstarted::cancelled);
+        static_cast<void>(self.core_.unstarted(self, self.record_, job::end::cancelled));
         destroy(self);
         break;
       case step::home:
