@@ -26,6 +26,7 @@ RANKS = {
     "detail/current_pool.hpp": 10,
     "detail/deadline_timer.hpp": 11,
     "detail/event.hpp": 10,
+    "detail/job_home.hpp": 10,
     "detail/expected_like.hpp": 10,
     "detail/fork_generation.hpp": 10,
     "detail/job.hpp": 10,
@@ -83,7 +84,9 @@ RANKS = {
     "detail/executors.hpp": 20,
     "detail/refusals.hpp": 20,
     "detail/inbox_service.hpp": 21,
+    "detail/ways_home.hpp": 21,
     "detail/way_back.hpp": 22,
+    "detail/all_ways_home.hpp": 23,
     "detail/trace_json.hpp": 22,
     "detail/pump.hpp": 23,
     "detail/range_source.hpp": 21,
@@ -143,6 +146,7 @@ STREAM = {"detail/stream_strand.hpp", "detail/stream_ends.hpp", "detail/stream.h
 INLINE = {"detail/inline_op.hpp", "io_threads.hpp", "job_size.hpp",
           "detail/adaptive.hpp", "adaptive.hpp"}
 MAY_NAME_ASIO = {"detail/executors.hpp", "detail/handler.hpp", "detail/inbox_service.hpp", "detail/way_back.hpp",
+                 "detail/ways_home.hpp", "detail/all_ways_home.hpp",
                  "detail/refusals.hpp",  # what a coroutine's frame can't hold
                  "executor.hpp", "compute_pool.hpp", "current_pool.hpp", "handle.hpp"} | STREAM | INLINE
 MAY_INCLUDE_TOML = {"config_toml.hpp"}  # only who wants it pays for it

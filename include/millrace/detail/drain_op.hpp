@@ -19,7 +19,7 @@ class drain_op final : public job {
   drain_op(Core& core, const Handler& its, handover<Handler>& handler, const Fallback& fallback)
       : job(&drain_op::act),
         core_(core),
-        back_(make_way_back(its, fallback, core.config().idle_spin)),
+        back_(make_way_back(its, fallback, core.ways())),
         handler_(handler.take()) {}
 
   [[nodiscard]] Handler& handler() noexcept { return handler_; }

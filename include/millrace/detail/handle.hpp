@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -18,6 +17,7 @@
 #include "millrace/detail/result.hpp"
 #include "millrace/detail/spin_lock.hpp"
 #include "millrace/detail/way_back.hpp"
+#include "millrace/detail/ways_home.hpp"
 #include "millrace/job_options.hpp"
 
 namespace millrace::detail {
@@ -63,10 +63,10 @@ class spawned {
   // After the end, for the one who has claimed the job.
   [[nodiscard]] job_result<R>& result() noexcept { return its_result(); }
 
-  [[nodiscard]] std::chrono::nanoseconds look_out() const noexcept { return look_out_; }
+  [[nodiscard]] const pool_ways& ways() const noexcept { return ways_; }
 
  protected:
-  explicit spawned(std::chrono::nanoseconds look_out) noexcept : look_out_(look_out) {}
+  explicit spawned(const pool_ways& ways) noexcept : ways_(ways) {}
   ~spawned() = default;
 
   // From here on nobody touches the pool but whoever still counts as its job. `how` the waiter, if
@@ -106,7 +106,7 @@ class spawned {
   job* waiter_ = nullptr;
   const void* home_ = nullptr;
   const void* context_ = nullptr;
-  const std::chrono::nanoseconds look_out_;
+  const pool_ways ways_;
 };
 
 // The same for one callable on one pool.
@@ -119,7 +119,7 @@ class spawned_job final : public job_life<Core, Body, true>,
 
  public:
   spawned_job(Core& core, Body&& body, const JobOptions& options)
-      : life(&spawned_job::act, core, std::move(body), options), base(core.config().idle_spin) {
+      : life(&spawned_job::act, core, std::move(body), options), base(core.ways()) {
     this->watched = true;  // the handle may cancel from any thread
   }
 
@@ -229,7 +229,7 @@ class wait_op final : public job {
           const Fallback& fallback)
       : job(&wait_op::act),
         whom_(std::move(whom)),
-        back_(make_way_back(its, fallback, whom_->look_out())),
+        back_(make_way_back(its, fallback, whom_->ways())),
         handler_(handler.take()) {}
 
   [[nodiscard]] Handler& handler() noexcept { return handler_; }

@@ -14,6 +14,7 @@
 #include "millrace/detail/finished_queue.hpp"
 #include "millrace/detail/fork_generation.hpp"
 #include "millrace/detail/job.hpp"
+#include "millrace/detail/job_home.hpp"
 #include "millrace/detail/job_streak.hpp"
 #include "millrace/detail/live_pools.hpp"
 #include "millrace/detail/spin_lock.hpp"
@@ -27,14 +28,10 @@ namespace millrace::detail {
 // transition. A turn completes a bounded number of jobs. While it runs one handler and others are
 // left, another turn is always on its way: with one thread in run() that is the next turn, with
 // several of them another thread takes what this one doesn't get round to.
-class inbox {
+class inbox : public job_home {
  public:
   // Bound of a turn: timers and sockets get theirs in between.
   static constexpr int most_per_turn = 64;
-
-  inbox() = default;
-  inbox(const inbox&) = delete;
-  inbox& operator=(const inbox&) = delete;
 
   // Any thread: an operation that will come back here is about to start. `look_out` is how long the
   // loop may look out for it, see `turn`.
@@ -55,13 +52,11 @@ class inbox {
     out_.fetch_add(1, std::memory_order_relaxed);
   }
 
-  // One of the context's threads: an operation is done with, its handler was called or dropped.
-  void received() noexcept {
+  void received() noexcept override {
     if (!kept_shares::keep_one(*this)) received(1);
   }
 
-  // Any thread: `done` is ready for its handler.
-  void publish(job& done) noexcept {
+  void publish(job& done) noexcept override {
     // Whoever may have to call is counted before others can see the job: close() must not let the
     // inbox go while that call is still to come.
     bool may_call = false;
@@ -104,7 +99,7 @@ class inbox {
   void close() noexcept {
     if (fork_generation() != born_) return;  // the parent's workers have them
     closing_.store(true);
-    pools_.abandon_jobs_of(this);
+    pools_.abandon_jobs_of(id());
     for (;;) {
       while (job* const one = queue_.take().one) one->perform(job::step::drop);
       if (out_.load(std::memory_order_acquire) == 0) break;
@@ -131,8 +126,9 @@ class inbox {
   virtual void work_started() noexcept = 0;
   virtual void work_finished() noexcept = 0;
 
-  // Shares of operations that a turn on this thread is done with: the next one that a handler starts
-  // takes over one of them, and what is left is given back at the end, with one atomic operation.
+  // Shares of operations that a turn on this thread is done with: the next one that a handler
+  // starts takes over one of them, and what is left is given back at the end, with one atomic
+  // operation.
   class kept_shares {
    public:
     explicit kept_shares(inbox& of) noexcept : of_(of), outer_(std::exchange(current_, this)) {}

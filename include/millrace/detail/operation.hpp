@@ -68,7 +68,7 @@ class operation final : public job_life<Core, Body, Timed> {
   operation(Core& core, Body&& body, const Handler& its, handover<Handler>& handler,
             const Fallback& fallback, const JobOptions& options)
       : base(&operation::act, core, std::move(body), options),
-        back_(make_way_back(its, fallback, core.config().idle_spin)),
+        back_(make_way_back(its, fallback, core.ways())),
         handler_(handler.take()) {}
 
   [[nodiscard]] Handler& handler() noexcept { return handler_; }

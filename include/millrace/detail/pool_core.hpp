@@ -11,6 +11,7 @@
 #include "millrace/detail/fork_generation.hpp"
 #include "millrace/detail/fork_place.hpp"
 #include "millrace/detail/job.hpp"
+#include "millrace/detail/ways_home.hpp"
 #include "millrace/detail/worker_frame.hpp"
 
 namespace millrace::detail {
@@ -38,6 +39,8 @@ class pool_core {
   // Of the pool as an execution context, to compare.
   [[nodiscard]] const void* context() const noexcept { return context_; }
   [[nodiscard]] pool_id id() const noexcept { return this; }
+
+  [[nodiscard]] pool_ways ways() const noexcept { return {&ways_, config_.idle_spin}; }
 
   // Of the calling thread.
   [[nodiscard]] worker_frame& frame() const noexcept { return frame_(); }
@@ -105,8 +108,8 @@ class pool_core {
   virtual void remove_work() noexcept = 0;
 
  protected:
-  pool_core(ComputeConfig config, const void* context)
-      : config_(std::move(config)), context_(context) {}
+  pool_core(ComputeConfig config, const void* context, const ways_home& ways)
+      : config_(std::move(config)), context_(context), ways_(ways) {}
   ~pool_core() = default;
 
   [[nodiscard]] bool forked() const noexcept { return fork_generation() != born_; }
@@ -117,6 +120,7 @@ class pool_core {
   [[noreturn]] virtual void throw_used_after_fork() const = 0;
 
   const void* const context_;
+  const ways_home& ways_;
   const std::uint32_t born_ = fork_generation();
   // Of the shared object that makes the pool, whose threads these are.
   const frame_function frame_ = &frame_of_this_thread;

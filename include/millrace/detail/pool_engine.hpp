@@ -11,6 +11,7 @@
 
 #include "millrace/concepts.hpp"
 #include "millrace/config.hpp"
+#include "millrace/detail/all_ways_home.hpp"
 #include "millrace/detail/deadline_timer.hpp"
 #include "millrace/detail/delivering.hpp"
 #include "millrace/detail/fork_generation.hpp"
@@ -39,7 +40,7 @@ class pool_engine final : public pool_core<Instrumentation>, private live_pools:
 
   // `context` is the pool's own as an execution context, an address to compare.
   pool_engine(ComputeConfig config, const void* context)
-      : core(validated(std::move(config)), context),
+      : core(validated(std::move(config)), context, all_ways_home<erased_executor>::instance()),
         instrumentation_(config_),
         gate_(config_.max_pending,
               config_.overflow == Overflow::wait ? gate::when_full::wait : gate::when_full::reject),

@@ -2,29 +2,29 @@
 
 #include <asio/associated_executor.hpp>
 #include <asio/dispatch.hpp>
+#include <asio/execution/context.hpp>
 #include <asio/post.hpp>
+#include <asio/query.hpp>
 #include <asio/system_executor.hpp>
-#include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include "millrace/detail/block_cache.hpp"
 #include "millrace/detail/delivering.hpp"
 #include "millrace/detail/executors.hpp"
-#include "millrace/detail/inbox.hpp"
+#include "millrace/detail/handler.hpp"
 #include "millrace/detail/inbox_service.hpp"
 #include "millrace/detail/job.hpp"
+#include "millrace/detail/job_home.hpp"
 #include "millrace/detail/job_streak.hpp"
 #include "millrace/detail/return_count.hpp"
+#include "millrace/detail/ways_home.hpp"
 
 // How an operation gets back to its handler: `deliver` sets it off, from any thread; `arrive`,
 // which is asked whenever the job is to complete, says whether it is there.
 namespace millrace::detail {
-
-// Whether the completion may run right here. It may on a worker, once the job is done; inside the
-// initiating function it must not.
-enum class delivery { now_or_later, later };
 
 // A handler that an executor calls at once, inside of the call that hands it over. What it throws
 // may be kept there: it goes on from there and leaves the turn, and run(), as from any other
@@ -119,7 +119,7 @@ template <class Executor>
 class way_back_by_executor : public in_one_go {
  public:
   // `counted_by`: an inbox that counts the operation already, and is waited for in its stead.
-  explicit way_back_by_executor(const Executor& executor, inbox* counted_by = nullptr)
+  explicit way_back_by_executor(const Executor& executor, job_home* counted_by = nullptr)
       : out_(counted_by != nullptr ? nullptr : returns_of(executor)), executor_(executor) {}
 
   [[nodiscard]] const void* home() const noexcept { return out_.home(); }
@@ -172,8 +172,10 @@ class way_back_by_executor : public in_one_go {
 // One operation that is out and will come back through an inbox; null: through none.
 class inbox_share {
  public:
-  inbox_share(inbox* by, std::chrono::nanoseconds look_out) noexcept : inbox_(by) {
-    if (inbox_ != nullptr) inbox_->expect(look_out);
+  // Of one that expects the operation.
+  explicit inbox_share(job_home* by) noexcept : inbox_(by) {}
+  inbox_share(job_home* by, const pool_ways& ways) noexcept : inbox_(by) {
+    if (inbox_ != nullptr) ways.all->expect(*inbox_, ways.look_out);
   }
   inbox_share(inbox_share&& other) noexcept : inbox_(std::exchange(other.inbox_, nullptr)) {}
   inbox_share& operator=(inbox_share&&) = delete;
@@ -182,20 +184,38 @@ class inbox_share {
   }
 
   explicit operator bool() const noexcept { return inbox_ != nullptr; }
-  [[nodiscard]] const void* home() const noexcept { return inbox_; }
+  [[nodiscard]] const void* home() const noexcept {
+    return inbox_ != nullptr ? inbox_->id() : nullptr;
+  }
   void publish(job& done) noexcept { inbox_->publish(done); }
 
  private:
-  inbox* inbox_;
+  job_home* inbox_;
 };
+
+// The inbox of the context that an executor belongs to, as its own executor or as a strand around
+// that. None: null.
+template <class Executor>
+[[nodiscard]] job_home* home_behind(const Executor& executor, const ways_home& ways) {
+  if constexpr (own_executor<Executor>) {
+    return ways.find(
+        static_cast<context_of<Executor>&>(asio::query(executor, asio::execution::context)));
+  } else if constexpr (is_strand<Executor>) {
+    return home_behind(executor.get_inner_executor(), ways);
+  } else if constexpr (any_executor<Executor>) {
+    return ways.find(executor);
+  } else {
+    return nullptr;
+  }
+}
 
 // Through the inbox of a context, for its own executors, which say no more than "on one of my
 // threads".
 template <class Executor>
 class way_back_by_inbox : public in_one_go {
  public:
-  way_back_by_inbox(const Executor& executor, std::chrono::nanoseconds look_out)
-      : inbox_(inbox_behind(executor), look_out) {}
+  way_back_by_inbox(const Executor& executor, const pool_ways& ways)
+      : inbox_(home_behind(executor, *ways.all), ways) {}
 
   [[nodiscard]] const void* home() const noexcept { return inbox_.home(); }
 
@@ -217,12 +237,13 @@ class way_back_by_inbox : public in_one_go {
 // are on strands come to the strands' context together, and its thread takes each of them on to its
 // own.
 //
-// `Pointer` to a way_back_by_executor, which is null if the inbox is all of the way.
+// `Pointer` to a way_back_by_executor or an erased_way, which is null if the inbox is all of the
+// way.
 template <class Pointer>
 class way_back_by_both {
  public:
-  way_back_by_both(Pointer other, inbox* by, std::chrono::nanoseconds look_out) noexcept
-      : other_(std::move(other)), inbox_(by, look_out) {}
+  way_back_by_both(Pointer other, inbox_share by) noexcept
+      : other_(std::move(other)), inbox_(std::move(by)) {}
 
   [[nodiscard]] const void* home() const noexcept {
     return inbox_ ? inbox_.home() : other_->home();
@@ -262,49 +283,63 @@ class way_back_by_both {
   inbox_share inbox_;
 };
 
-template <class Executor>
+// `Allocator` is what the operation hands over for `deliver` and `arrive`.
+template <class Executor, class Allocator>
 class way_back : public way_back_by_executor<Executor> {
  public:
-  way_back(const Executor& executor, std::chrono::nanoseconds /*look_out*/)
+  way_back(const Executor& executor, const pool_ways& /*ways*/)
       : way_back_by_executor<Executor>(executor) {}
 };
-template <own_executor Executor>
-class way_back<Executor> : public way_back_by_inbox<Executor> {
+template <own_executor Executor, class Allocator>
+class way_back<Executor, Allocator> : public way_back_by_inbox<Executor> {
   using way_back_by_inbox<Executor>::way_back_by_inbox;
 };
-template <class Executor>
+template <class Executor, class Allocator>
   requires is_strand<Executor>
-class way_back<Executor> : public way_back_by_both<std::optional<way_back_by_executor<Executor>>> {
+class way_back<Executor, Allocator>
+    : public way_back_by_both<std::optional<way_back_by_executor<Executor>>> {
   using by_executor = way_back_by_executor<Executor>;
 
  public:
-  way_back(const Executor& executor, std::chrono::nanoseconds look_out)
-      : way_back(executor, inbox_behind(executor), look_out) {}
+  way_back(const Executor& executor, const pool_ways& ways)
+      : way_back(executor, home_behind(executor, *ways.all), ways) {}
 
  private:
-  way_back(const Executor& executor, inbox* by, std::chrono::nanoseconds look_out)
-      : way_back::way_back_by_both(by_executor(executor, by), by, look_out) {}
+  way_back(const Executor& executor, job_home* by, const pool_ways& ways)
+      : way_back::way_back_by_both(by_executor(executor, by), inbox_share(by, ways)) {}
 };
 // What isn't a context's own executor lies apart, so that it doesn't make every operation a cache
-// line longer.
-template <any_executor Executor>
-class way_back<Executor>
+// line longer; and is compiled with the pool, for the allocator that nearly all have.
+template <any_executor Executor, class Allocator>
+class way_back<Executor, Allocator>
     : public way_back_by_both<std::unique_ptr<way_back_by_executor<Executor>>> {
   using by_executor = way_back_by_executor<Executor>;
 
  public:
-  way_back(const Executor& executor, std::chrono::nanoseconds look_out)
-      : way_back(executor, inbox_behind(executor), look_out) {}
+  way_back(const Executor& executor, const pool_ways& ways)
+      : way_back(executor, home_behind(executor, *ways.all), ways) {}
 
  private:
-  way_back(const Executor& executor, inbox* by, std::chrono::nanoseconds look_out)
+  way_back(const Executor& executor, job_home* by, const pool_ways& ways)
       : way_back::way_back_by_both(
             holds_own_executor(executor) ? nullptr : std::make_unique<by_executor>(executor, by),
-            by, look_out) {}
+            inbox_share(by, ways)) {}
+};
+template <any_executor Executor>
+class way_back<Executor, cached_allocator<void>>
+    : public way_back_by_both<std::unique_ptr<erased_way>> {
+ public:
+  way_back(const Executor& executor, const pool_ways& ways)
+      : way_back(ways.all->expect_behind(executor, ways.look_out)) {}
+
+ private:
+  explicit way_back(ways_home::erased way) noexcept
+      : way_back::way_back_by_both(std::move(way.on), inbox_share(way.by_inbox)) {}
 };
 
 template <class Handler, class Fallback>
-using handler_way_back = way_back<asio::associated_executor_t<Handler, Fallback>>;
+using handler_way_back =
+    way_back<asio::associated_executor_t<Handler, Fallback>, handler_allocator_t<Handler>>;
 
 // Completes with an error for want of an operation that could. Throws if there is no memory for
 // this either.
@@ -321,8 +356,8 @@ void fail_later(Handler handler, const Fallback& fallback, std::exception_ptr er
 template <class Handler, class Fallback>
 [[nodiscard]] handler_way_back<Handler, Fallback> make_way_back(const Handler& handler,
                                                                 const Fallback& fallback,
-                                                                std::chrono::nanoseconds look_out) {
-  return {asio::get_associated_executor(handler, fallback), look_out};
+                                                                const pool_ways& ways) {
+  return {asio::get_associated_executor(handler, fallback), ways};
 }
 
 }  // namespace millrace::detail
