@@ -131,8 +131,9 @@ class inbox {
   virtual void work_started() noexcept = 0;
   virtual void work_finished() noexcept = 0;
 
-  // Shares of operations that a turn on this thread is done with: the next one that a handler starts
-  // takes over one of them, and what is left is given back at the end, with one atomic operation.
+  // Shares of operations that a turn on this thread is done with: the next one that a handler
+  // starts takes over one of them, and what is left is given back at the end, with one atomic
+  // operation.
   class kept_shares {
    public:
     explicit kept_shares(inbox& of) noexcept : of_(of), outer_(std::exchange(current_, this)) {}

@@ -216,8 +216,8 @@ class pump final : private turn_scope::holder {
   [[nodiscard]] bool nothing_left() noexcept { return queue_.empty() && held_.empty(); }
 
   // Spins for a while. True if there may be something. The stacks are looked at often, what is held
-  // back seldom: each look takes a cache line away from who is just writing to it, and what it finds
-  // is less than the turn would push at its end.
+  // back seldom: each look takes a cache line away from who is just writing to it, and what it
+  // finds is less than the turn would push at its end.
   [[nodiscard]] bool look_out() noexcept {
     if (idle_spin_ == std::chrono::nanoseconds::zero() || !habit_.worth_it()) return false;
     who_.coming_again();
