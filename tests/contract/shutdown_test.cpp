@@ -1053,7 +1053,8 @@ TEST_CASE("async_drain waits for what the pool's executor was given") {
 
 TEST_CASE("async_drain doesn't wait for a tracked executor without jobs") {
   ComputePool pool{{.threads = 1}};
-  const auto tracked = asio::prefer(pool.get_executor(), asio::execution::outstanding_work.tracked);
+  [[maybe_unused]] const auto tracked =
+      asio::prefer(pool.get_executor(), asio::execution::outstanding_work.tracked);
   pool.execute([] {}, asio::use_future).get();
   pool.async_drain(asio::use_future).get();
   SUCCEED("it completed");

@@ -70,6 +70,25 @@ TEST_CASE("token: deferred starts when it is called [P10]") {
   CHECK(got == 5);
 }
 
+// Before 1.23 no coroutine can await an operation itself.
+#if ASIO_VERSION >= 102300
+TEST_CASE("token: a deferred operation is awaited without an awaitable of its own [P10]") {
+  ComputePool pool{{.threads = 1}};
+  test::run([](ComputePool<>& p) -> asio::awaitable<void> {
+    const int value = co_await p.execute([] { return 7; }, test::deferred);
+    CHECK(value == 7);
+    bool thrown = false;
+    try {
+      auto fails = []() -> int { throw std::runtime_error("job"); };
+      co_await p.execute(fails, test::deferred);
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+    CHECK(thrown);
+  }(pool));
+}
+#endif
+
 TEST_CASE("token: use_future gives value and exception [P10]") {
   ComputePool pool{{.threads = 1}};
   CHECK(pool.execute([] { return 6; }, asio::use_future).get() == 6);

@@ -26,9 +26,9 @@ TEST_CASE("each thread's slot keeps its order, and is taken once") {
   test::Job b(2);
   test::Job c(3);
   CHECK(held.empty());
-  held.append(a, 0);
-  held.append(b, 0);
-  held.append(c, 1);
+  CHECK(held.append(a, 0) == 1);
+  CHECK(held.append(b, 0) == 2);
+  CHECK(held.append(c, 1) == 1);
   CHECK_FALSE(held.empty());
   std::vector<std::vector<int>> given;
   const auto push = [&](job_batch batch) { given.push_back(numbers(batch)); };
@@ -47,7 +47,7 @@ TEST_CASE("a slot can be used again after it was taken") {
   int given = 0;
   const auto push = [&](job_batch batch) { given += numbers(batch) == std::vector{1} ? 1 : 100; };
   CHECK(held.give_any(push));
-  held.append(a, 5);
+  CHECK(held.append(a, 5) == 1);
   held.give_all(push);
   CHECK(given == 2);
 }

@@ -20,11 +20,18 @@ class TestInbox final : public inbox {
  public:
   int calls = 0;
   std::atomic<int> work = 0;
+  std::atomic<int> told = 0;
 
  private:
   void call() override { ++calls; }
-  void work_started() noexcept override { ++work; }
-  void work_finished() noexcept override { --work; }
+  void work_started() noexcept override {
+    ++work;
+    ++told;
+  }
+  void work_finished() noexcept override {
+    --work;
+    ++told;
+  }
 };
 
 }  // namespace
@@ -177,4 +184,62 @@ TEST_CASE("threads that expect and receive never see the context without work me
   for (auto& each : threads) each.join();
   CHECK(wrong == 0);
   CHECK(box.work == 0);
+}
+
+TEST_CASE("what a turn starts takes over a share of what it is done with [P6]") {
+  TestInbox box;
+  int told_in_turn = 0;
+  test::Job next(1, [&](step) { box.received(); });
+  test::Job first(0, [&](step) {
+    box.received();
+    box.expect({});
+    told_in_turn = box.told;
+    box.publish(next);
+  });
+  box.expect({});
+  box.publish(first);
+  box.turn();
+  CHECK(told_in_turn == 1);
+  CHECK(box.told == 2);
+  CHECK(box.work == 0);
+}
+
+TEST_CASE("a turn gives the shares that it has kept back at its end [P6]") {
+  TestInbox box;
+  int work_in_turn = 0;
+  const bool throws = GENERATE(false, true);
+  test::Job first(0, [&](step) { box.received(); });
+  test::Job second(1, [&](step) {
+    box.received();
+    work_in_turn = box.work;
+    if (throws) throw std::runtime_error("handler");
+  });
+  for (test::Job* const each : {&first, &second}) {
+    box.expect({});
+    box.publish(*each);
+  }
+  if (throws) {
+    CHECK_THROWS_AS(box.turn(), std::runtime_error);
+  } else {
+    box.turn();
+  }
+  CHECK(work_in_turn == 1);
+  CHECK(box.work == 0);
+}
+
+TEST_CASE("a turn keeps no shares of another inbox [P6]") {
+  TestInbox box;
+  TestInbox other;
+  std::vector<int> work_of_other;
+  test::Job first(0, [&](step) {
+    box.received();
+    other.expect({});
+    work_of_other.push_back(other.work);
+    other.received();
+    work_of_other.push_back(other.work);
+  });
+  box.expect({});
+  box.publish(first);
+  box.turn();
+  CHECK(work_of_other == std::vector{1, 0});
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <latch>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -120,6 +121,19 @@ TEST_CASE("what a turn holds back is pushed at its end, in order and before what
   }
   behind.submit(3);
   CHECK(behind.order() == std::vector{0, 1, 2, 3});
+}
+
+TEST_CASE("a turn that holds back many pushes them in between") {
+  Behind behind(34);
+  {
+    const detail::turn_scope turn;
+    for (int i = 0; i < 33; ++i) behind.submit(i);
+    std::thread([&] { behind.submit(100); }).join();
+  }
+  std::vector<int> expected(32);
+  std::iota(expected.begin(), expected.end(), 0);
+  expected.insert(expected.end(), {100, 32});
+  CHECK(behind.order() == expected);
 }
 
 TEST_CASE("submissions from turns of several threads are all run") {

@@ -15,6 +15,11 @@
 // thrown from there if it can be helped, as a coroutine couldn't catch it.
 namespace millrace::detail {
 
+// A token's handler where it may be moved from: an rvalue is left where it is.
+template <class Handler>
+using taken_handler = std::conditional_t<std::is_same_v<Handler, std::decay_t<Handler>>, Handler&,
+                                         std::decay_t<Handler>>;
+
 enum class runs_on {
   worker,
   worker_here,  // the calling thread, if that works for the pool already
@@ -34,7 +39,7 @@ struct job_initiation {
   void operator()(Handler&& token_handler, Body&& body) const {
     using handler_type = std::decay_t<Handler>;
     using operation = detail::operation<Core, std::decay_t<Body>, handler_type, Executor, Timed>;
-    handler_type handler(std::forward<Handler>(token_handler));
+    taken_handler<Handler> handler(token_handler);
     handover<handler_type> giving(handler);
     std::optional<operation_ptr<operation>> made;
     try {
@@ -66,7 +71,7 @@ struct drain_initiation {
   void operator()(Handler&& token_handler) const {
     using handler_type = std::decay_t<Handler>;
     using operation = drain_op<Core, handler_type, Executor>;
-    handler_type handler(std::forward<Handler>(token_handler));
+    taken_handler<Handler> handler(token_handler);
     handover<handler_type> giving(handler);
     std::optional<operation_ptr<operation>> made;
     try {
