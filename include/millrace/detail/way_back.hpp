@@ -242,8 +242,12 @@ class way_back_by_inbox : public in_one_go {
 template <class Pointer>
 class way_back_by_both {
  public:
-  way_back_by_both(Pointer other, inbox_share by) noexcept
-      : other_(std::move(other)), inbox_(std::move(by)) {}
+  // Expected only where nothing can fail any more: work that comes and goes would stop a context
+  // that has no other.
+  way_back_by_both(Pointer other, job_home* by, const pool_ways& ways) noexcept
+      : other_(std::move(other)), inbox_(by, ways) {}
+  way_back_by_both(Pointer other, job_home* expecting) noexcept
+      : other_(std::move(other)), inbox_(expecting) {}
 
   [[nodiscard]] const void* home() const noexcept {
     return inbox_ ? inbox_.home() : other_->home();
@@ -306,7 +310,7 @@ class way_back<Executor, Allocator>
 
  private:
   way_back(const Executor& executor, job_home* by, const pool_ways& ways)
-      : way_back::way_back_by_both(by_executor(executor, by), inbox_share(by, ways)) {}
+      : way_back::way_back_by_both(by_executor(executor, by), by, ways) {}
 };
 // What isn't a context's own executor lies apart, so that it doesn't make every operation a cache
 // line longer; and is compiled with the pool, for the allocator that nearly all have.
@@ -323,7 +327,7 @@ class way_back<Executor, Allocator>
   way_back(const Executor& executor, job_home* by, const pool_ways& ways)
       : way_back::way_back_by_both(
             holds_own_executor(executor) ? nullptr : std::make_unique<by_executor>(executor, by),
-            inbox_share(by, ways)) {}
+            by, ways) {}
 };
 template <any_executor Executor>
 class way_back<Executor, cached_allocator<void>>
@@ -334,7 +338,7 @@ class way_back<Executor, cached_allocator<void>>
 
  private:
   explicit way_back(ways_home::erased way) noexcept
-      : way_back::way_back_by_both(std::move(way.on), inbox_share(way.by_inbox)) {}
+      : way_back::way_back_by_both(std::move(way.on), way.by_inbox) {}
 };
 
 template <class Handler, class Fallback>
