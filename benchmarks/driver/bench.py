@@ -29,6 +29,14 @@ def programs_in(build, rust, baseline):
     return programs
 
 
+def targets_for(sizes, baseline):
+    """What must be built, by CMake's names."""
+    names = {"hop"} | {size.program for size in sizes}  # hop tells how far apart the cores are
+    if baseline != "none" and any(size.baseline for size in sizes):
+        names.add("baseline")
+    return sorted(names)
+
+
 MAIN = {"p50", "time per job", "start p50", "late p99", "time", "CPU", "allocations"}
 
 
@@ -74,6 +82,8 @@ def main():
     parser.add_argument("--workers", type=int)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--results", help="takes these instead of measuring")
+    parser.add_argument("--targets", action="store_true",
+                        help="prints what must be built for this, and ends")
     options = parser.parse_args()
 
     build = os.path.join(ROOT, "build", "bench")
@@ -90,6 +100,10 @@ def main():
     if not sizes:
         parser.error("no problem of this name and size; there are "
                      + ", ".join(dict.fromkeys(size.problem for size in SIZES)))
+
+    if options.targets:
+        print("\n".join(targets_for(sizes, options.baseline)))
+        return 0
 
     if options.results:
         results = Results.load(options.results)

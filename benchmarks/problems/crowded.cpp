@@ -101,6 +101,15 @@ void warm_up(Rival& rival) {
   context.run();
 }
 
+// Runs the loop, whatever else is on it, until somebody's loop has ended and so have all jobs.
+template <class Rival>
+measurements jobs_while(const std::atomic<bool>& filled, Rival& rival, asio::io_context& context) {
+  isolated_times times;
+  asio::co_spawn(context, submit_jobs(rival, [&](int) { return filled.load(); }, times), rethrow);
+  context.run();
+  return times.summary();
+}
+
 template <class Rival>
 measurements run_foreign(int workers, nanoseconds time) {
   Rival rival(workers);
@@ -114,10 +123,7 @@ measurements run_foreign(int workers, nanoseconds time) {
   });
   begun.wait();
   asio::io_context context;
-  isolated_times times;
-  asio::co_spawn(context, submit_jobs(rival, [&](int) { return filled.load(); }, times), rethrow);
-  context.run();
-  return times.summary();
+  return jobs_while(filled, rival, context);
 }
 
 // Whoever has an arena of its own has the region there; `install` where there is one.
@@ -162,10 +168,7 @@ measurements run_beside_a_region(int workers, nanoseconds time) {
       filled = false;
     });
   }
-  isolated_times times;
-  asio::co_spawn(context, submit_jobs(rival, [&](int) { return filled.load(); }, times), rethrow);
-  context.run();
-  return times.summary();
+  return jobs_while(filled, rival, context);
 }
 
 }  // namespace

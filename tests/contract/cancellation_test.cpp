@@ -29,7 +29,6 @@
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -41,7 +40,9 @@
 #include "support/catch.hpp"
 #include "support/counting_allocator.hpp"
 #include "support/job_types.hpp"
+#include "support/outcome.hpp"
 #include "support/run.hpp"
+#include "support/stop.hpp"
 
 #if ASIO_VERSION >= 103200
 #include <asio/cancel_after.hpp>
@@ -51,6 +52,7 @@ using asio::cancellation_type;
 using millrace::ComputePool;
 using millrace::Priority;
 using test::BusyPool;
+using test::wait_for_stop;
 
 namespace {
 
@@ -60,16 +62,7 @@ struct Outcome {
   std::exception_ptr error;
   int value = -1;
 
-  [[nodiscard]] bool aborted() const {
-    if (!error) return false;
-    try {
-      std::rethrow_exception(error);
-    } catch (const std::system_error& e) {
-      return e.code() == asio::error::operation_aborted;
-    } catch (...) {
-      return false;
-    }
-  }
+  [[nodiscard]] bool aborted() const { return test::aborted(error); }
 };
 
 // One operation with a slot: its loop, its signal, its outcome.
@@ -91,12 +84,6 @@ struct Cancellable {
     });
   }
 };
-
-void wait_for_stop(const std::stop_token& stop) {
-  std::latch stopped(1);
-  const std::stop_callback when_stopped(stop, [&] { stopped.count_down(); });
-  stopped.wait();
-}
 
 constexpr std::array all_types = {cancellation_type::terminal, cancellation_type::partial,
                                   cancellation_type::total, cancellation_type::all};
@@ -231,7 +218,7 @@ TEST_CASE("every operation can be cancelled while queued [P11]") {
     return asio::bind_cancellation_slot(
         signals[which].slot(),
         asio::bind_executor(context, [&, which](std::exception_ptr error, auto&&...) {
-          if (Outcome{1, error}.aborted()) aborted.push_back(static_cast<int>(which));
+          if (test::aborted(error)) aborted.push_back(static_cast<int>(which));
         }));
   };
   const auto job = [&] { ran = true; };
@@ -961,7 +948,7 @@ TEST_CASE("cancel_after gives up a queued job and stops a running one [P16]") {
     const auto [error] = co_await full.execute(
         [&r] { r = true; },
         asio::cancel_after(std::chrono::milliseconds(1), asio::as_tuple(asio::use_awaitable)));
-    const bool aborted = Outcome{1, error}.aborted();
+    const bool aborted = test::aborted(error);
     CHECK(aborted);
     ComputePool idle{{.threads = 1}};
     const int value = co_await idle.execute(

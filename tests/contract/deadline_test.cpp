@@ -33,13 +33,17 @@
 #include "support/catch.hpp"
 #include "support/counting_allocator.hpp"
 #include "support/job_types.hpp"
+#include "support/outcome.hpp"
 #include "support/run.hpp"
+#include "support/stop.hpp"
 
 using millrace::ComputePool;
 using millrace::errc;
 using millrace::JobOptions;
 using millrace::Scope;
 using test::BusyPool;
+using test::code_of;
+using test::wait_for_stop;
 
 namespace {
 
@@ -56,35 +60,6 @@ JobOptions far_away() {
 }
 JobOptions past() {
   return in(-std::chrono::seconds(1));
-}
-
-// What an operation completed with.
-std::error_code code_of(const std::exception_ptr& error) {
-  try {
-    if (error) std::rethrow_exception(error);
-  } catch (const std::system_error& e) {
-    return e.code();
-  } catch (...) {
-    return std::make_error_code(std::errc::io_error);  // something else
-  }
-  return {};
-}
-template <class F>
-std::error_code code_of(F&& f)
-  requires std::invocable<F&&>
-{
-  try {
-    std::forward<F>(f)();
-  } catch (...) {
-    return code_of(std::current_exception());
-  }
-  return {};
-}
-
-void wait_for_stop(const std::stop_token& stop) {
-  std::latch stopped(1);
-  const std::stop_callback when_stopped(stop, [&] { stopped.count_down(); });
-  stopped.wait();
 }
 
 // Calls `submit` with a deadline that passes while the job runs; where everything is so slow that

@@ -27,8 +27,10 @@
 #include "millrace/compute_pool.hpp"
 #include "millrace/handle.hpp"
 #include "support/catch.hpp"
+#include "support/outcome.hpp"
 
 using millrace::ComputePool;
+using test::code_of;
 
 namespace {
 
@@ -43,15 +45,6 @@ struct Bare {
   }
   bool operator==(const Bare&) const noexcept = default;
 };
-
-std::error_code code_of(const std::exception_ptr& error) {
-  try {
-    if (error) std::rethrow_exception(error);
-  } catch (const std::system_error& system) {
-    return system.code();
-  }
-  return {};
-}
 
 // All that can come back to a handler there: a result, a refusal, a drain, a handle's wait.
 template <class Executor>

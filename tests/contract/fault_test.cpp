@@ -136,8 +136,8 @@ MILLRACE_TEST_PLAIN void* calloc(std::size_t items, std::size_t size) {
 }
 MILLRACE_TEST_PLAIN void* memalign(std::size_t alignment, std::size_t size) {
   // oneTBB loses the task if it has no memory for the first that is ever spawned in a slot of an
-  // arena: for 64 pointers, of which nothing here has as many bytes. Which of its two slots a
-  // worker takes, and so whether the slot has had one, is up to chance on a busy machine.
+  // arena: for 64 pointers, of which nothing here has as many bytes. Which of its slots a worker
+  // or helper takes, and so whether the slot has had one, is up to chance on a busy machine.
   const bool is_task_pool = size == 64 * sizeof(void*);
   return !is_task_pool && fault::hits_malloc() ? nullptr
                                                : MILLRACE_TEST_NEXT(memalign)(alignment, size);
@@ -197,11 +197,10 @@ void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
   std::free(memory);
 }
 
-// oneTBB loses the task if it has no memory for the first that a worker ever spawns in an arena;
-// the dynamic linker loses something where dlopen fails.
+// The dynamic linker loses something where dlopen fails.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() {
-  return "leak:tbb::detail::r1::cache_aligned_allocate\nleak:_dl_map_object_deps\n";
+  return "leak:_dl_map_object_deps\n";
 }
 
 using millrace::ComputeConfig;

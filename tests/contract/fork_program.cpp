@@ -18,7 +18,6 @@
 #include <cstdlib>
 #include <exception>
 #include <functional>
-#include <future>
 #include <latch>
 #include <memory>
 #include <stop_token>
@@ -29,8 +28,11 @@
 
 #include "millrace/compute_pool.hpp"
 #include "millrace/handle.hpp"
+#include "support/one_busy.hpp"
+#include "support/outcome.hpp"
 
 using millrace::ComputePool;
+using test::OneBusy;
 
 namespace {
 
@@ -57,39 +59,9 @@ void in_child(const std::function<int()>& child) {
 }
 
 template <class F>
-bool used_after_fork(F call) {
-  try {
-    call();
-  } catch (const std::system_error& error) {
-    return error.code() == millrace::errc::used_after_fork;
-  }
-  return false;
+bool used_after_fork(const F& outcome) {
+  return test::code_of(outcome) == millrace::errc::used_after_fork;
 }
-
-// Keeps a worker busy until its end.
-class BusyWorker {
- public:
-  explicit BusyWorker(ComputePool<>& pool)
-      : done_(pool.execute(
-            [this] {
-              running_.count_down();
-              release_.wait();
-            },
-            asio::use_future)) {
-    running_.wait();
-  }
-  ~BusyWorker() {
-    release_.count_down();
-    done_.get();
-  }
-  BusyWorker(const BusyWorker&) = delete;
-  BusyWorker& operator=(const BusyWorker&) = delete;
-
- private:
-  std::latch running_{1};
-  std::latch release_{1};
-  std::future<void> done_;
-};
 
 // --- Forks ---
 
@@ -134,7 +106,7 @@ void destroy() {
     if (!error) ++ended;
   };
   {
-    BusyWorker busy(*pool);
+    OneBusy busy(*pool);
     for (int i = 0; i < 10; ++i) {
       pool->execute(
           {.deadline = std::chrono::steady_clock::now() + std::chrono::hours(1)}, [] {},
@@ -205,8 +177,8 @@ void exit_in_child() {
   asio::io_context& context = context_of_static_storage();
   check(pool.execute_sync([] { return 1; }) == 1, "the pool works before the fork");
   {
-    BusyWorker busy(pool);
-    BusyWorker busy_too(pool);
+    OneBusy busy(pool);
+    OneBusy busy_too(pool);
     for (int i = 0; i < 10; ++i) {
       pool.execute([] {}, asio::bind_executor(context, [](std::exception_ptr) {}));
     }
@@ -312,9 +284,8 @@ void awaited_in_child() {
   in_child([&] {
     asio::io_context context;
     bool refused = false;
-    asio::co_spawn(context, std::move(made), [&](std::exception_ptr error) {
-      refused = used_after_fork([&] { std::rethrow_exception(error); });
-    });
+    asio::co_spawn(context, std::move(made),
+                   [&](std::exception_ptr error) { refused = used_after_fork(error); });
     context.run();
     check(refused, "it completes with used_after_fork");
     return failures;

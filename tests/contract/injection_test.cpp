@@ -252,6 +252,22 @@ void callbacks(Where where) {
   }
 }
 
+template <class Body>
+asio::awaitable<void> goes_on_after(Body& body, Pool& pool, Account& account) {
+  try {
+    co_await body(pool);
+  } catch (const Injected&) {
+  }
+  ++account.calls;
+}
+
+template <class Body>
+void awaited_at_each_point(Body body) {
+  at_each_point([&](Pool& pool, asio::io_context& loop, Account& account) {
+    asio::co_spawn(loop, goes_on_after(body, pool, account), asio::detached);
+  });
+}
+
 }  // namespace
 
 TEST_CASE("user code throws at each point of an operation, its handler at a context [P56]") {
@@ -268,34 +284,16 @@ TEST_CASE("user code throws at each point of an operation, with an executor of i
 
 TEST_CASE("user code throws at each point of what is awaited or waited for [P56]") {
   SECTION("co_await") {
-    at_each_point([](Pool& pool, asio::io_context& loop, Account& account) {
-      asio::co_spawn(
-          loop,
-          [](Pool& its_pool, Account& its_account) -> asio::awaitable<void> {
-            try {
-              Job job;
-              const Counted result = co_await its_pool.execute(std::move(job));
-            } catch (const Injected&) {
-            }
-            ++its_account.calls;
-          }(pool, account),
-          asio::detached);
+    awaited_at_each_point([](Pool& pool) -> asio::awaitable<void> {
+      Job job;
+      const Counted result = co_await pool.execute(std::move(job));
     });
   }
   SECTION("co_await of a handle") {
-    at_each_point([](Pool& pool, asio::io_context& loop, Account& account) {
-      asio::co_spawn(
-          loop,
-          [](Pool& its_pool, Account& its_account) -> asio::awaitable<void> {
-            try {
-              Job job;
-              auto handle = millrace::spawn(its_pool, std::move(job));
-              const Counted result = co_await handle.async_wait();
-            } catch (const Injected&) {
-            }
-            ++its_account.calls;
-          }(pool, account),
-          asio::detached);
+    awaited_at_each_point([](Pool& pool) -> asio::awaitable<void> {
+      Job job;
+      auto handle = millrace::spawn(pool, std::move(job));
+      const Counted result = co_await handle.async_wait();
     });
   }
   SECTION("use_future") {

@@ -30,9 +30,13 @@
 #include "millrace/compute_pool.hpp"
 #include "millrace/handle.hpp"
 #include "support/catch.hpp"
+#include "support/one_busy.hpp"
+#include "support/outcome.hpp"
 
 using millrace::ComputePool;
 using millrace::errc;
+using test::code_of;
+using test::OneBusy;
 using namespace std::chrono_literals;
 
 namespace {
@@ -42,39 +46,6 @@ std::shared_ptr<ComputePool<>> one_worker(std::size_t max_pending = 0) {
       .threads = 1,
       .max_pending = max_pending,
       .overflow = max_pending == 0 ? millrace::Overflow::wait : millrace::Overflow::reject});
-}
-
-// Keeps the only worker busy until it is released; later jobs are queued.
-class Busy {
- public:
-  explicit Busy(ComputePool<>& pool) {
-    pool.execute(
-        [this] {
-          running_.count_down();
-          release_.wait();
-        },
-        [this](std::exception_ptr) { done_.count_down(); });
-    running_.wait();
-  }
-  void release() { release_.count_down(); }
-  ~Busy() { done_.wait(); }
-  Busy(const Busy&) = delete;
-  Busy& operator=(const Busy&) = delete;
-
- private:
-  std::latch running_{1};
-  std::latch release_{1};
-  std::latch done_{1};
-};
-
-std::error_code code_of(const std::exception_ptr& error) {
-  try {
-    if (error) std::rethrow_exception(error);
-  } catch (const std::system_error& system) {
-    return system.code();
-  } catch (...) {
-  }
-  return {};
 }
 
 // Owns the memory that its operations lie in, as the handlers of a session do.
@@ -221,7 +192,7 @@ TEST_CASE("captures of a job that never runs may be the last owner of the pool [
         auto pool = one_worker(ends == how::rejected ? 1 : 0);
         watch = pool;
         ComputePool<>& raw = *pool;
-        auto busy = std::make_unique<Busy>(raw);
+        auto busy = std::make_unique<OneBusy<ComputePool<>>>(raw);
         if (ends == how::rejected) raw.execute([] {}, asio::detached);
         const auto handler = [&](std::exception_ptr error) {
           seen = code_of(error);
@@ -264,7 +235,7 @@ TEST_CASE("captures of a job that never runs may be the last owner of the pool [
 TEST_CASE("a job may own the handle of another one that is given up with it [P48]") {
   for (const std::size_t max_pending : {0u, 1u}) {
     ComputePool<> pool({.threads = 1, .max_pending = max_pending});
-    Busy busy(pool);
+    OneBusy busy(pool);
     auto b = millrace::spawn(pool, [] { return 1; });
     // Before b in the batch that is given up: by its priority, or as the one that is parked.
     millrace::spawn(pool, {.priority = millrace::Priority::high}, [b = std::move(b)] {
@@ -277,7 +248,7 @@ TEST_CASE("a job may own the handle of another one that is given up with it [P48
 
 TEST_CASE("jobs that own each other's handles in a ring are given up together [P48]") {
   ComputePool<> pool({.threads = 1});
-  Busy busy(pool);
+  OneBusy busy(pool);
   struct Ring {
     millrace::ComputeHandle<void> next;
   };
@@ -293,7 +264,7 @@ TEST_CASE("jobs that own each other's handles in a ring are given up together [P
 
 TEST_CASE("who owns the pool and a handle may end both while the handle's job is given up [P48]") {
   auto pool = one_worker();
-  Busy busy(*pool);
+  OneBusy busy(*pool);
   millrace::ComputeHandle<void> last;
   // The first job's end is what ends the pool; the last one has left that, but hasn't ended.
   auto ends = std::shared_ptr<void>(nullptr, [&](void*) {
@@ -310,7 +281,7 @@ TEST_CASE("who owns the pool and a handle may end both while the handle's job is
 
 TEST_CASE("a job's captures may own the context of another that is given up with it [P48]") {
   ComputePool<> pool({.threads = 1});
-  Busy busy(pool);
+  OneBusy busy(pool);
   auto context = std::make_shared<asio::io_context>();
   asio::io_context& raw = *context;
   bool dropped = false;
@@ -352,7 +323,7 @@ TEST_CASE("a job may be the last owner of a context that waits for its pool, whi
 
 TEST_CASE("a handler that is never called may own the memory of its operation [P7] [P48]") {
   ComputePool<> pool({.threads = 1});
-  Busy busy(pool);
+  OneBusy busy(pool);
   {
     asio::io_context context;
     OwnsMemory executes{.context = &context};
@@ -374,7 +345,7 @@ TEST_CASE("an operation that comes home to another pool's executor ends with tha
   ComputePool<> pool({.threads = 1});
   {
     auto home = std::make_unique<ComputePool<>>(millrace::ComputeConfig{.threads = 1});
-    Busy busy(pool);
+    OneBusy busy(pool);
     pool.execute([] {}, asio::bind_executor(SlowExecutor{&giving_up, &home_goes},
                                             [&](std::exception_ptr) { told.count_down(); }));
     pool.execute([] {}, asio::bind_executor(home->get_executor(),
@@ -441,7 +412,7 @@ TEST_CASE("a signal that travels by the pool's executor overtakes the job that i
     std::atomic<bool> ran = false;
     std::error_code seen;
     {
-      Busy busy(pool);
+      OneBusy busy(pool);
       pool.execute(
           {.priority = millrace::Priority::high}, [&] { ran = true; },
           asio::bind_executor(

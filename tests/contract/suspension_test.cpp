@@ -2,11 +2,11 @@
 #include <chrono>
 #include <exception>
 #include <stop_token>
-#include <system_error>
 
 #include "millrace/compute_pool.hpp"
 #include "support/catch.hpp"
 #include "support/each_suspension.hpp"
+#include "support/outcome.hpp"
 
 using millrace::ComputePool;
 using millrace::JobOptions;
@@ -59,16 +59,6 @@ asio::awaitable<void> one_of_each(ComputePool<>& pool, Journey& journey) {
   if (frame.touched != operations) throw std::logic_error("not every job has run");
 }
 
-bool aborted(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::system_error& e) {
-    return e.code() == asio::error::operation_aborted;
-  } catch (...) {
-    return false;
-  }
-}
-
 // Interrupts after no handler, one, two, ... until the coroutine comes to its end.
 void at_each_suspension(Interruption how, JobIs where, RunsOn on) {
   test::Traveller<decltype(one_of_each)> travel{how, where, on, one_of_each};
@@ -88,8 +78,8 @@ void at_each_suspension(Interruption how, JobIs where, RunsOn on) {
     if (how == Interruption::cancel) {
       CHECK(arrival.ended);
       // A job that runs, and has a result all the same, may have been the last.
-      if (where == JobIs::queued && arrival.was_out) CHECK(aborted(arrival.error));
-      if (arrival.error) CHECK(aborted(arrival.error));
+      if (where == JobIs::queued && arrival.was_out) CHECK(test::aborted(arrival.error));
+      if (arrival.error) CHECK(test::aborted(arrival.error));
     } else {
       CHECK_FALSE(arrival.ended);
     }

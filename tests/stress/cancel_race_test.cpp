@@ -21,6 +21,7 @@
 #include "millrace/compute_pool.hpp"
 #include "stress/settings.hpp"
 #include "support/catch.hpp"
+#include "support/outcome.hpp"
 
 using millrace::ComputePool;
 using std::chrono::steady_clock;
@@ -87,11 +88,7 @@ Completion cancelled(ComputePool<>& pool, asio::io_context& context, const Execu
   const auto handler = [&](std::exception_ptr error, bool stopped) {
     ++seen.calls;
     seen.stopped = stopped;
-    try {
-      if (error) std::rethrow_exception(error);
-    } catch (const std::system_error& e) {
-      seen.error = e.code();
-    }
+    seen.error = test::code_of(error);
   };
   asio::post(executor, [&] {
     pool.execute(
@@ -220,11 +217,7 @@ TEST_CASE("a deadline that passes while its job is submitted ends it at once [P1
           {.deadline = deadline}, [&] { ++ran; },
           asio::bind_executor(context, [&](std::exception_ptr error) {
             ++completed;
-            try {
-              if (error) std::rethrow_exception(error);
-            } catch (const std::system_error& e) {
-              if (e.code() == millrace::errc::deadline_exceeded) ++expired;
-            }
+            if (test::code_of(error) == millrace::errc::deadline_exceeded) ++expired;
           }));
     }
   }
@@ -260,11 +253,7 @@ TEST_CASE("deadline, cancel and start race: one completion, as one of them decid
         asio::bind_cancellation_slot(
             signal.slot(), asio::bind_executor(executor, [&](std::exception_ptr error, bool) {
               ++seen.calls;
-              try {
-                if (error) std::rethrow_exception(error);
-              } catch (const std::system_error& e) {
-                seen.error = e.code();
-              }
+              seen.error = test::code_of(error);
             })));
     stress::pause(random.below(200));
     if (random.percent(50)) emit(signal, random);

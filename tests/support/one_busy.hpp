@@ -3,12 +3,13 @@
 #include <asio/use_future.hpp>
 #include <future>
 #include <latch>
+#include <utility>
 
 #include "millrace/compute_pool.hpp"
 
 namespace test {
 
-// The one worker of a pool, busy until this goes, be it by an exception.
+// The one worker of a pool, busy until it is released or this goes, be it by an exception.
 template <class Pool>
 class OneBusy {
  public:
@@ -23,15 +24,20 @@ class OneBusy {
     running_.wait();
   }
   ~OneBusy() {
-    release_.count_down();
+    release();
     ended_.wait();
   }
   OneBusy(const OneBusy&) = delete;
   OneBusy& operator=(const OneBusy&) = delete;
 
+  void release() {
+    if (!std::exchange(told_, true)) release_.count_down();
+  }
+
  private:
   std::latch running_{1};
   std::latch release_{1};
+  bool told_ = false;
   std::future<void> ended_;
 };
 
