@@ -246,7 +246,7 @@ asio::awaitable<void> in_context(Bag bag, std::uint32_t times, std::uint32_t len
   }
 }
 
-asio::awaitable<void> awaits(Bag bag, std::shared_ptr<HandleBox> box) {
+asio::awaitable<void> awaits([[maybe_unused]] Bag bag, std::shared_ptr<HandleBox> box) {
   const Bag result = co_await box->handle.async_wait();
 }
 
