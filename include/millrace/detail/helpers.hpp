@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -96,7 +95,8 @@ class helpers {
   }
 
   [[nodiscard]] std::size_t most_now() const noexcept {
-    return workers_ - std::min<std::size_t>(workers_, jobs_.how_many_inside());
+    const std::size_t with_a_job = jobs_.how_many_inside();
+    return with_a_job < workers_ ? workers_ - with_a_job : 0;
   }
 
   const std::size_t workers_;
@@ -119,7 +119,8 @@ class region {
  public:
   // Wants up to `wanted` helpers from the start.
   explicit region(std::size_t wanted = 0) noexcept : place_(fork_place_of_this_thread()) {
-    if (place_.most_helpers != 0 && wanted != 0) want(std::min(wanted, place_.most_helpers));
+    if (wanted > place_.most_helpers) wanted = place_.most_helpers;
+    if (wanted != 0) want(wanted);
   }
   ~region() {
     if (wanted_.load(std::memory_order_relaxed) != 0) end();
