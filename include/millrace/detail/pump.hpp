@@ -154,6 +154,8 @@ class pump final : private turn_scope::holder {
   // Half of a loop's turn, so that with one turn's worth of jobs in flight the workers have
   // something to do while the loop goes on.
   static constexpr std::size_t most_held = 32;
+  // At most, and the loop's next job is there.
+  static constexpr std::chrono::nanoseconds waking_takes = std::chrono::microseconds(100);
   // A worker that never runs dry tells of its jobs all the same: the count has 32 bits for them.
   static constexpr std::uint64_t most_untold = std::uint64_t{1} << 20;
 
@@ -219,10 +221,14 @@ class pump final : private turn_scope::holder {
   // back seldom: each look takes a cache line away from who is just writing to it, and what it
   // finds is less than the turn would push at its end.
   [[nodiscard]] bool look_out() noexcept {
-    if (idle_spin_ == std::chrono::nanoseconds::zero() || !habit_.worth_it()) return false;
+    using how = look_out_habit::how;
+    if (idle_spin_ == std::chrono::nanoseconds::zero()) return false;
+    const how way = habit_.now();
+    if (way == how::not_at_all) return false;
     who_.coming_again();
     bool found = !queue_.looks_empty();
-    const auto end = std::chrono::steady_clock::now() + idle_spin_;
+    const bool patient = way == how::patiently && idle_spin_ < waking_takes;
+    const auto end = std::chrono::steady_clock::now() + (patient ? waking_takes : idle_spin_);
     while (!found) {
       for (int i = 0; i < 64 && !found; ++i) {
         spin_pause();
