@@ -69,6 +69,7 @@ RANKS = {
     # L2: one neighbour each
     "detail/native_thread.hpp": 10,
     "detail/look_out.hpp": 10,
+    "detail/look_on.hpp": 11,
     "detail/delivering.hpp": 10,
     "detail/crew.hpp": 11,
     "detail/fork_place.hpp": 10,

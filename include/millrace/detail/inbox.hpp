@@ -17,6 +17,7 @@
 #include "millrace/detail/job_home.hpp"
 #include "millrace/detail/job_streak.hpp"
 #include "millrace/detail/live_pools.hpp"
+#include "millrace/detail/look_on.hpp"
 #include "millrace/detail/spin_lock.hpp"
 #include "millrace/detail/turn_scope.hpp"
 
@@ -34,12 +35,10 @@ class inbox : public job_home {
   static constexpr int most_per_turn = 64;
 
   // Any thread: an operation that will come back here is about to start. `look_out` is how long the
-  // loop may look out for it, see `turn`.
+  // loop may look out for it.
   void expect(std::chrono::nanoseconds look_out) noexcept {
     pools_.note();
-    if (look_out_.load(std::memory_order_relaxed) != look_out.count()) {
-      look_out_.store(look_out.count(), std::memory_order_relaxed);
-    }
+    look_on_.lasts(look_out);
     if (kept_shares::take_one(*this)) return;
     // The context is told of the first one only: its own count is one more line that all its
     // threads write.
@@ -66,6 +65,7 @@ class inbox : public job_home {
     });
     if (due) {
       if (who_.want_another()) {
+        look_on_.missed();
         call();
         job_streak::of_this_thread().interrupt();
       }
@@ -76,10 +76,6 @@ class inbox : public job_home {
 
   // On one of the context's threads, as asked for by `call`. Throws what a handler throws; the rest
   // is left to the next turn, as it is when a handler has stopped the context.
-  //
-  // A turn that ends while jobs are still out asks for the next one itself, for a little while
-  // after the last job came in: the loop polls its sockets and timers in between instead of going
-  // to sleep, and no worker has to wake it.
   void turn() {
     const turn_scope scope;
     at_end leave{*this};
@@ -177,7 +173,8 @@ class inbox : public job_home {
     int completed = 0;
 
     ~at_end() {
-      if (self.may_look_on(completed != 0) && self.who_.come_again_alone()) {
+      const bool more = self.out_.load(std::memory_order_relaxed) != 0;
+      if (self.look_on_.goes_on(completed != 0, more) && self.who_.come_again_alone()) {
         self.call();
         return;
       }
@@ -186,14 +183,6 @@ class inbox : public job_home {
       self.who_.left();
     }
   };
-
-  [[nodiscard]] bool may_look_on(bool something_came) noexcept {
-    const std::int64_t look_out = look_out_.load(std::memory_order_relaxed);
-    if (look_out == 0 || out_.load(std::memory_order_relaxed) == 0) return false;
-    const std::int64_t now = std::chrono::steady_clock::now().time_since_epoch().count();
-    if (something_came) look_until_.store(now + look_out, std::memory_order_relaxed);
-    return now < look_until_.load(std::memory_order_relaxed);
-  }
 
   void wake_close() noexcept {
     const std::lock_guard lock(closing_mutex_);
@@ -211,8 +200,7 @@ class inbox : public job_home {
   // Those who start operations and the loop's threads, but no worker.
   alignas(64) std::atomic<std::size_t> out_{0};  // from and to 0 under the lock
   spin_lock first_and_last_;
-  std::atomic<std::int64_t> look_out_{0};    // nanoseconds
-  std::atomic<std::int64_t> look_until_{0};  // of the steady clock
+  look_on<> look_on_;
 };
 
 }  // namespace millrace::detail

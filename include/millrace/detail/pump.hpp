@@ -154,8 +154,6 @@ class pump final : private turn_scope::holder {
   // Half of a loop's turn, so that with one turn's worth of jobs in flight the workers have
   // something to do while the loop goes on.
   static constexpr std::size_t most_held = 32;
-  // At most, and the loop's next job is there.
-  static constexpr std::chrono::nanoseconds waking_takes = std::chrono::microseconds(100);
   // A worker that never runs dry tells of its jobs all the same: the count has 32 bits for them.
   static constexpr std::uint64_t most_untold = std::uint64_t{1} << 20;
 
@@ -227,19 +225,22 @@ class pump final : private turn_scope::holder {
     if (way == how::not_at_all) return false;
     who_.coming_again();
     bool found = !queue_.looks_empty();
-    const bool patient = way == how::patiently && idle_spin_ < waking_takes;
-    const auto end = std::chrono::steady_clock::now() + (patient ? waking_takes : idle_spin_);
+    const auto begin = std::chrono::steady_clock::now();
+    const auto most = look_out_habit::time_of(way, idle_spin_);
+    auto taken = std::chrono::nanoseconds::zero();
     while (!found) {
       for (int i = 0; i < 64 && !found; ++i) {
         spin_pause();
         found = !queue_.looks_empty();
       }
       found = found || fetch_held();
-      if (!found && std::chrono::steady_clock::now() >= end) break;
+      taken = std::chrono::steady_clock::now() - begin;
+      if (!found && taken >= most) break;
     }
     who_.arrived();
     if (found) {
-      habit_.succeeded();
+      using when = look_out_habit::when;
+      habit_.succeeded(taken > idle_spin_ ? when::late : when::soon);
     } else {
       habit_.in_vain();
     }
