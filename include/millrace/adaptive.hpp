@@ -38,8 +38,9 @@ struct AdaptiveState {
 /// **Runs on:** the awaiting coroutine's thread, or as `ComputePool::execute`. A job that runs here
 /// isn't the pool's: not in its metrics, not refused after a shutdown; one whose deadline has
 /// passed is left to the pool to refuse. **Resumes on:** the coroutine's executor; after a job that
-/// ran here at once, but when such jobs have taken 20 us of the thread's time since its loop last
-/// went round the coroutine stands in line, so that timers and sockets get their turn.
+/// ran here at once, but when such jobs have taken 10 us of the thread's time since its loop last
+/// went round the coroutine stands in line, so that timers and sockets get their turn. While others
+/// stand there, what would make it more than 20 us goes to the pool.
 /// **Completes:** with what `f` returns or throws, else as `execute`. **Cancellation:** as for
 /// `execute`; a job that runs here can't be stopped, its `std::stop_token` is never requested.
 /// **Lifetime:** as for `execute`, and the pool until it is awaited. **Thread safety:** any thread.

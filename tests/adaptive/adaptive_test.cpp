@@ -1,5 +1,6 @@
 #include "millrace/adaptive.hpp"
 
+#include <algorithm>
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
 #include <asio/co_spawn.hpp>
@@ -198,19 +199,19 @@ TEST_CASE("a coroutine of inline jobs leaves the loop its turns") {
 TEST_CASE("a loop that is late gets no jobs from its only thread [P46]") {
   ComputePool pool{{.threads = 1}};
   State state;
-  teach(state.policy, 10us);
+  teach(state.policy, 5us);
   int before = 0;
   int after = -1;
   int later = 0;
   test::run([](auto& p, auto& s, int& b, int& a, int& l) -> asio::awaitable<void> {
-    b = co_await count_here(p, s, 6, 10us);  // three rounds in time
+    b = co_await count_here(p, s, 6, 5us);  // three rounds in time
     // What the loop does instead of going round, while the coroutine stands in line.
     asio::post(co_await asio::this_coro::executor, [] { ManualClock::advance(600us); });
-    b += co_await count_here(p, s, 4, 10us);
-    a = co_await count_here(p, s, 10, 10us);
+    b += co_await count_here(p, s, 4, 5us);
+    a = co_await count_here(p, s, 10, 5us);
     ManualClock::advance(50ms);
-    teach(s.policy, 10us);
-    l = co_await count_here(p, s, 4, 10us);
+    teach(s.policy, 5us);
+    l = co_await count_here(p, s, 4, 5us);
   }(pool, state, before, after, later));
   CHECK(before == 8);
   CHECK(after == 0);
@@ -229,6 +230,42 @@ TEST_CASE("several threads go on with brief jobs when the loop is late [P46]") {
   }(pool, state, here));
   CHECK(here == 4);
   ManualClock::advance(50ms);
+}
+
+TEST_CASE("coroutines that stand in line have a share of the loop's round together [P46]") {
+  using round = millrace::detail::loop_round<ManualClock>;
+  ComputePool pool{{.threads = 1}};
+  State state;
+  teach(state.policy, 10us);
+  std::vector<int> here;
+  asio::io_context loop;
+  for (int i = 0; i < 4; ++i) {
+    asio::co_spawn(
+        loop,
+        [](auto& p, auto& s, auto& all) -> asio::awaitable<void> {
+          all.push_back(co_await count_here(p, s, 1, 10us));
+        }(pool, state, here),
+        asio::detached);
+  }
+  // All begin in one round of the loop, in which the first two are what it can bear.
+  loop.run();
+  std::sort(here.begin(), here.end());
+  CHECK(here == std::vector{0, 0, 1, 1});
+
+  SECTION("one alone has it anew in each round") {
+    CHECK(here_of(pool, state, 20, 10us) == 20);
+  }
+  SECTION("what is left of a round that nobody waits for doesn't count") {
+    round own;
+    CHECK_FALSE(own.spend(round::share - 1ns));
+    CHECK(own.has_room_for(round::most));
+    CHECK(own.spend(1ns));
+    const auto place = own.stand_in_line();
+    CHECK(own.has_room_for(round::most - round::share));
+    CHECK_FALSE(own.has_room_for(round::most - round::share + 1ns));
+    own.came_back(place);
+    CHECK(own.has_room_for(round::most));
+  }
 }
 
 TEST_CASE("every kind of result arrives from either place") {

@@ -112,7 +112,7 @@ template <class State, class F>
   const auto end = clock::now();
   round.seen(end);
   ran = std::chrono::duration_cast<std::chrono::nanoseconds>(end - since);
-  if (ran <= round.share || round.had_its_core_for(ran)) {
+  if (ran <= round.doubtful || round.had_its_core_for(ran)) {
     state.policy.record({decision.place, ran});
   }
   return result;
@@ -156,7 +156,8 @@ asio::awaitable<R> await_adaptively(Pool& pool, State& state, std::optional<F> f
   round& own = round::of_this_thread();
   const AdaptiveDecision decision = decide(state, own, permits);
   std::optional<InlinePermits::Permit> permit;
-  if (permitted(permits, decision.place, permit) && may_begin_here(options...)) {
+  if (own.has_room_for(decision.expected) && permitted(permits, decision.place, permit) &&
+      may_begin_here(options...)) {
     std::chrono::nanoseconds ran{};
     auto result = run_here(state, own, decision, ran, *f);
     f.reset();

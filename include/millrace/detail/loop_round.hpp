@@ -16,12 +16,17 @@ namespace millrace::detail {
 // is spent each one stands in line after its job. The first of those that comes back on this thread
 // shows that the loop has gone round: a new round begins, and the time that it stood in line is the
 // time that a timer would have been late.
+//
+// Many that stand in line would each run one more job before the loop comes to its timers. So they
+// have a bound together, beyond which their jobs go to the pool.
 template <class Clock>
 class loop_round {
  public:
   using time_point = typename Clock::time_point;
 
-  static constexpr std::chrono::nanoseconds share = std::chrono::microseconds(20);
+  static constexpr std::chrono::nanoseconds share = std::chrono::microseconds(10);
+  static constexpr std::chrono::nanoseconds most = 2 * share;
+  static constexpr std::chrono::nanoseconds doubtful = std::chrono::microseconds(20);
   static constexpr std::chrono::nanoseconds late_if = std::chrono::microseconds(500);
   // Then jobs keep off it for twice as long as it was late: a round to see whether it still is
   // costs no more than a round's share.
@@ -30,7 +35,7 @@ class loop_round {
   // A job is about to run at `now`. True: the one before it on this thread, which perhaps nobody
   // has measured, was long, or is long past.
   [[nodiscard]] bool in_doubt(time_point now) noexcept {
-    return now - std::exchange(last_seen_, now) > share;
+    return now - std::exchange(last_seen_, now) > doubtful;
   }
   void seen(time_point now) noexcept { last_seen_ = now; }
 
@@ -59,6 +64,11 @@ class loop_round {
   [[nodiscard]] bool late() noexcept {
     if (late_ && Clock::now() >= late_until_) late_ = false;
     return late_;
+  }
+
+  // Whether a job that is expected to take so long may run before the loop has gone round.
+  [[nodiscard]] bool has_room_for(std::chrono::nanoseconds expected) const noexcept {
+    return !has_line_ || spent_ + expected <= most;
   }
 
   // A job has run. True: who awaited it has to stand in line.
