@@ -18,8 +18,7 @@ namespace {
 
 struct Pumped {
   explicit Pumped(int threads, std::chrono::nanoseconds idle_spin = {})
-      : workers({.threads = threads, .thread_name = "pump"}, this,
-                {[](void* to) noexcept { static_cast<detail::pump*>(to)->work(); }, &pump}),
+      : workers({.threads = threads, .thread_name = "pump"}, this, errand{*this}),
         pump(workers, this, idle_spin, keep) {}
   ~Pumped() {
     keep.wait();
@@ -32,9 +31,15 @@ struct Pumped {
     pump.submit(one);
   }
 
+  struct errand {
+    Pumped& self;
+    void operator()() const noexcept { self.pump.work(); }
+  };
+  using threads_type = detail::workers<errand>;
+
   detail::outstanding_count keep;
-  detail::workers workers;
-  detail::pump pump;
+  threads_type workers;
+  detail::pump<threads_type> pump;
 };
 
 // One worker, kept busy by a first job, and jobs behind it that write down in which order they ran.

@@ -16,9 +16,7 @@ namespace {
 // Workers without jobs: each call runs the next action.
 class Called {
  public:
-  explicit Called(millrace::ComputeConfig config)
-      : workers_(config, this,
-                 {[](void* self) noexcept { static_cast<Called*>(self)->run(); }, this}) {}
+  explicit Called(millrace::ComputeConfig config) : workers_(config, this, errand{*this}) {}
   ~Called() { workers_.stop(); }
 
   void run_there(std::function<void()> action) {
@@ -33,6 +31,11 @@ class Called {
   }
 
  private:
+  struct errand {
+    Called& self;
+    void operator()() const noexcept { self.run(); }
+  };
+
   void run() {
     workers_.came();
     workers_.on_call().arrived();
@@ -42,7 +45,7 @@ class Called {
   }
 
   std::function<void()> next_;
-  detail::workers workers_;
+  detail::workers<errand> workers_;
 };
 
 }  // namespace

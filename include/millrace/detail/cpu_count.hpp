@@ -1,15 +1,13 @@
 #pragma once
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
-#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
-#include <utility>
-#include <vector>
 
 #include "millrace/detail/cpu_mask.hpp"
 
@@ -26,28 +24,35 @@ namespace millrace::detail {
   return at_least_one(mask ? mask->count() : static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-// The lines of a small file, none if it can't be read. With stdio: every file that includes
-// Millrace would pay for <fstream>.
-[[nodiscard]] inline std::vector<std::string> lines_of(const std::string& path) {
-  struct close {
-    void operator()(std::FILE* file) const noexcept { std::fclose(file); }
-  };
-  const std::unique_ptr<std::FILE, close> file(std::fopen(path.c_str(), "re"));
-  std::vector<std::string> lines;
-  if (!file) return lines;
-  bool begin = true;
-  for (int c = std::getc(file.get()); c != EOF; c = std::getc(file.get())) {
-    if (begin) lines.emplace_back();
-    begin = c == '\n';
-    if (!begin) lines.back().push_back(static_cast<char>(c));
+// The lines of a small file, none if it can't be read. With stdio and by hand: every file that
+// includes Millrace would pay for <fstream>, or for a std::unique_ptr.
+class lines_of {
+ public:
+  explicit lines_of(const std::string& path) : file_(std::fopen(path.c_str(), "re")) {}
+  ~lines_of() {
+    if (file_ != nullptr) std::fclose(file_);
   }
-  return lines;
-}
+  lines_of(const lines_of&) = delete;
+  lines_of& operator=(const lines_of&) = delete;
 
-[[nodiscard]] inline std::optional<std::string> first_line(const std::string& path) {
-  auto lines = lines_of(path);
-  if (lines.empty()) return std::nullopt;
-  return std::move(lines.front());
+  // False, and `line` empty, after the last.
+  [[nodiscard]] bool next(std::string& line) {
+    line.clear();
+    int c = file_ != nullptr ? std::getc(file_) : EOF;
+    if (c == EOF) return false;
+    for (; c != EOF && c != '\n'; c = std::getc(file_)) line.push_back(static_cast<char>(c));
+    return true;
+  }
+
+ private:
+  std::FILE* const file_;
+};
+
+// Empty if there is none.
+[[nodiscard]] inline std::string first_line(const std::string& path) {
+  std::string line;
+  static_cast<void>(lines_of(path).next(line));
+  return line;
 }
 
 // Decimal digits, perhaps with a sign, and nothing else.
@@ -64,23 +69,19 @@ namespace millrace::detail {
 
 // cgroup v2: "MAX PERIOD" in microseconds, MAX being a number or the word "max".
 [[nodiscard]] inline std::optional<double> quota_v2(const std::string& folder) {
-  const auto line = first_line(folder + "/cpu.max");
-  if (!line) return std::nullopt;
-  const std::size_t space = line->find(' ');
+  const std::string line = first_line(folder + "/cpu.max");
+  const std::size_t space = line.find(' ');
   if (space == std::string::npos) return std::nullopt;
-  const auto quota = to_number(line->substr(0, space));
-  const auto period = to_number(line->substr(space + 1));
+  const auto quota = to_number(line.substr(0, space));
+  const auto period = to_number(line.substr(space + 1));
   if (!quota || !period || *quota <= 0 || *period <= 0) return std::nullopt;
   return *quota / *period;
 }
 
 // cgroup v1: two files, -1 for no quota.
 [[nodiscard]] inline std::optional<double> quota_v1(const std::string& folder) {
-  const auto quota_line = first_line(folder + "/cpu.cfs_quota_us");
-  const auto period_line = first_line(folder + "/cpu.cfs_period_us");
-  if (!quota_line || !period_line) return std::nullopt;
-  const auto quota = to_number(*quota_line);
-  const auto period = to_number(*period_line);
+  const auto quota = to_number(first_line(folder + "/cpu.cfs_quota_us"));
+  const auto period = to_number(first_line(folder + "/cpu.cfs_period_us"));
   if (!quota || !period || *quota <= 0 || *period <= 0) return std::nullopt;
   return *quota / *period;
 }
@@ -104,7 +105,8 @@ template <class ReadQuota>
     if (quota < smallest) smallest = quota;
   };
   // Lines are "ID:CONTROLLERS:PATH"; v2's one line is "0::PATH".
-  for (const std::string& line : lines_of(root + "proc/self/cgroup")) {
+  lines_of groups(root + "proc/self/cgroup");
+  for (std::string line; groups.next(line);) {
     const std::size_t first = line.find(':');
     const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;

@@ -2,7 +2,6 @@
 
 #include <condition_variable>
 #include <cstddef>
-#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -38,7 +37,7 @@ class crew {
       : duty_(what), most_(most), stack_size_(stack_size), members_(new member[most]) {}
 
   // After stop(), or in a forked child, which has none of the threads.
-  ~crew() = default;
+  ~crew() { delete[] members_; }
   crew(const crew&) = delete;
   crew& operator=(const crew&) = delete;
 
@@ -83,14 +82,14 @@ class crew {
   }
 
   // In a forked child: what the threads would have held stays as it is.
-  void abandon() noexcept { static_cast<void>(members_.release()); }
+  void abandon() noexcept { members_ = nullptr; }
 
   class shifts {
    public:
     explicit shifts(member& whose) noexcept : whose_(whose) {}
     void operator()() const noexcept {
       crew& all = *whose_.all;
-      const auto index = static_cast<std::size_t>(&whose_ - all.members_.get());
+      const auto index = static_cast<std::size_t>(&whose_ - all.members_);
       do {
         all.duty_.work(index);
       } while (all.sleep(whose_));
@@ -132,7 +131,7 @@ class crew {
   static void* run(void* which) noexcept {
     member& self = *static_cast<member*>(which);
     crew& all = *self.all;
-    all.duty_.live(static_cast<std::size_t>(&self - all.members_.get()), shifts(self));
+    all.duty_.live(static_cast<std::size_t>(&self - all.members_), shifts(self));
     return nullptr;
   }
 
@@ -160,7 +159,7 @@ class crew {
   std::size_t called_ahead_ =
       0;  // calls that came while all were at work, one of them for not long
   bool stopping_ = false;
-  std::unique_ptr<member[]> members_;
+  member* members_;
 };
 
 }  // namespace millrace::detail

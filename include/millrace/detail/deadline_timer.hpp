@@ -16,9 +16,12 @@ namespace millrace::detail {
 // Tells operations that their deadline has come, on a thread of its own: loops and workers may all
 // be busy then. A binary heap whose entries lie in the operations and know their places, so that
 // each can be taken out.
-class deadline_timer {
+//
+// A template, as all_ways_home is one: only a pool's maker compiles it.
+template <class Clock>
+class basic_deadline_timer {
  public:
-  using time_point = std::chrono::steady_clock::time_point;
+  using time_point = typename Clock::time_point;
   static constexpr time_point never = time_point::max();
 
   // Part of an operation. remove() must have returned before it goes.
@@ -34,11 +37,11 @@ class deadline_timer {
     ~entry() = default;
 
    private:
-    friend class deadline_timer;
+    friend class basic_deadline_timer;
 
     // The timer's thread. The entry isn't in the timer any more, but stays until `let_go` is called
     // or this returns; afterwards it may be gone.
-    virtual void deadline_came(deadline_timer& timer) noexcept = 0;
+    virtual void deadline_came(basic_deadline_timer& timer) noexcept = 0;
 
     static constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
 
@@ -49,17 +52,17 @@ class deadline_timer {
   // Throws std::system_error if there can be no further thread, and std::bad_alloc. The thread
   // calls `begin()` first, before the constructor returns or later.
   template <class Begin>
-  explicit deadline_timer(Begin begin) : shared_(std::make_shared<shared>()) {
+  explicit basic_deadline_timer(Begin begin) : shared_(std::make_shared<shared>()) {
     const signals_blocked for_it;
     thread_ = std::thread([all = shared_, begin] {
       begin();
       run(all);
     });
   }
-  deadline_timer() : deadline_timer([] {}) {}
+  basic_deadline_timer() : basic_deadline_timer([] {}) {}
 
   // May run in deadline_came(), after let_go(): what that destroys may be the last owner of this.
-  ~deadline_timer() {
+  ~basic_deadline_timer() {
     if (!thread_.joinable()) return;
     {
       const std::lock_guard lock(shared_->mutex);
@@ -73,8 +76,8 @@ class deadline_timer {
     }
   }
 
-  deadline_timer(const deadline_timer&) = delete;
-  deadline_timer& operator=(const deadline_timer&) = delete;
+  basic_deadline_timer(const basic_deadline_timer&) = delete;
+  basic_deadline_timer& operator=(const basic_deadline_timer&) = delete;
 
   // Throws std::bad_alloc.
   void add(entry& one) {
@@ -157,15 +160,15 @@ class deadline_timer {
   };
 
   // For the thread: the same timer, without being its owner.
-  explicit deadline_timer(std::shared_ptr<shared> all) noexcept : shared_(std::move(all)) {}
+  explicit basic_deadline_timer(std::shared_ptr<shared> all) noexcept : shared_(std::move(all)) {}
 
   static void run(const std::shared_ptr<shared>& all) noexcept {
-    deadline_timer timer(all);
+    basic_deadline_timer timer(all);
     std::unique_lock lock(all->mutex);
     while (!all->stop) {
       if (all->heap.empty()) {
         all->changed.wait(lock);
-      } else if (std::chrono::steady_clock::now() < all->heap.front()->when_) {
+      } else if (Clock::now() < all->heap.front()->when_) {
         // The entry may be gone when this is read.
         const time_point next = all->heap.front()->when_;
         all->changed.wait_until(lock, next);
@@ -184,5 +187,7 @@ class deadline_timer {
   const std::shared_ptr<shared> shared_;
   std::thread thread_;
 };
+
+using deadline_timer = basic_deadline_timer<std::chrono::steady_clock>;
 
 }  // namespace millrace::detail

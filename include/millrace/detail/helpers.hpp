@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <memory>
 #include <mutex>
 #include <system_error>
 
@@ -35,20 +34,10 @@ class helpers {
   // `workers` of the pool, `jobs` says how many of them have one. `how` are the threads.
   helpers(std::size_t workers, const consumers& jobs) noexcept : workers_(workers), jobs_(jobs) {}
 
-  // Throws std::bad_alloc.
-  void set_up(crew::duty& duty, std::size_t stack_size) {
-    if (workers_ == 1) return;
-    seats_ = std::make_unique<seat[]>(workers_ - 1);
-    crew_ = std::make_unique<crew>(duty, workers_ - 1, stack_size);
-  }
-
-  // After the workers have ended.
-  void stop() noexcept {
-    if (crew_ != nullptr) crew_->stop();
-  }
-  void abandon() noexcept {
-    static_cast<void>(seats_.release());
-    if (crew_ != nullptr) crew_->abandon();
+  // What there is where there are several workers: a seat and a thread for each but one.
+  void set_up(seat* seats, crew& threads) noexcept {
+    seats_ = seats;
+    crew_ = &threads;
   }
 
   // A worker has a job to do, or has none any more. After the change shows in `jobs`.
@@ -110,8 +99,8 @@ class helpers {
   std::size_t called_ = 0;       // helpers that haven't arrived
   std::size_t helping_ = 0;      // that haven't left
   std::size_t staying_ = 0;      // of these, those that weren't called back
-  std::unique_ptr<seat[]> seats_;
-  std::unique_ptr<crew> crew_;
+  seat* seats_ = nullptr;
+  crew* crew_ = nullptr;
 };
 
 // A part of a job that forks, for as long as it lasts.

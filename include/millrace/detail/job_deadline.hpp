@@ -39,9 +39,7 @@ class job_deadline;
 template <class Core, class Stop>
 class job_deadline<Core, Stop, false> {
  public:
-  using time_point = deadline_timer::time_point;
-
-  job_deadline(Core&, job&, const Stop&, time_point) noexcept {}
+  job_deadline(Core&, job&, const Stop&, std::chrono::steady_clock::time_point) noexcept {}
   [[nodiscard]] static constexpr bool is_set() noexcept { return false; }
   [[nodiscard]] static constexpr bool passed() noexcept { return false; }
   void arm() noexcept {}

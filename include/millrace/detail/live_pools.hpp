@@ -5,9 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
-#include <memory>
 #include <mutex>
-#include <vector>
 
 #include "millrace/detail/fork_generation.hpp"
 #include "millrace/detail/giving_up.hpp"
@@ -27,19 +25,31 @@ class live_pools {
 
    protected:
     ~member() = default;
+
+   private:
+    friend class live_pools;
+    member* next_ = nullptr;
+    member** before_ = nullptr;  // where this one hangs; null: nowhere
   };
 
-  // Throws std::bad_alloc.
+  // Throws std::bad_alloc where it is the first of all.
   static void add(member& one) {
     process_wide& all = registry();
     const std::lock_guard lock(all.mutex);
-    all.members.push_back(&one);
+    one.next_ = all.first;
+    if (one.next_ != nullptr) one.next_->before_ = &one.next_;
+    one.before_ = &all.first;
+    all.first = &one;
   }
 
+  // Does nothing where it isn't in.
   static void remove(member& one) noexcept {
     process_wide& all = registry();
     const std::lock_guard lock(all.mutex);
-    std::erase(all.members, &one);
+    if (one.before_ == nullptr) return;
+    *one.before_ = one.next_;
+    if (one.next_ != nullptr) one.next_->before_ = one.before_;
+    one.before_ = nullptr;
   }
 
   // Drops the jobs that would come back to `home` and that no worker has begun. Ends the program
@@ -51,7 +61,9 @@ class live_pools {
       process_wide& all = registry();
       if (fork_generation() != all.born) return;  // they are the parent's
       const std::lock_guard lock(all.mutex);
-      for (member* const each : all.members) each->take_jobs_of(home, found);
+      for (member* each = all.first; each != nullptr; each = each->next_) {
+        each->take_jobs_of(home, found);
+      }
     }
     // Not within the lock: destructors of handlers may do anything. The pools wait for their jobs.
     giving_up::all(home, found, job::end::abandoned);
@@ -61,7 +73,7 @@ class live_pools {
   struct process_wide {
     const std::uint32_t born = fork_generation();
     std::mutex mutex;
-    std::vector<member*> members;
+    member* first = nullptr;
   };
 
   static void refuse_to_wait_for_itself(const void* home) noexcept {
@@ -77,7 +89,7 @@ class live_pools {
 
   // Never destroyed: a pool or context of static storage may outlive whatever is.
   [[gnu::visibility("default")]] static process_wide& registry() {
-    static process_wide& instance = *std::make_unique<process_wide>().release();
+    static process_wide& instance = *new process_wide;
     return instance;
   }
 };

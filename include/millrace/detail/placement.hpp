@@ -5,17 +5,16 @@
 #include <unistd.h>
 
 #include <cstddef>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "millrace/config.hpp"
 #include "millrace/detail/cpu_mask.hpp"
+#include "millrace/detail/native_thread.hpp"
 #include "millrace/detail/topology.hpp"
 #include "millrace/error.hpp"
 
@@ -71,7 +70,7 @@ struct pinned_workers {
 
   // Never destroyed: a pool of static storage may go last of all.
   [[gnu::visibility("default")]] [[nodiscard]] static pinned_workers& of_process() {
-    static pinned_workers& instance = *std::make_unique<pinned_workers>().release();
+    static pinned_workers& instance = *new pinned_workers;
     return instance;
   }
 
@@ -131,6 +130,21 @@ class worker_places {
     return home;
   }
 
+  // A thread of its own: whether the system lets one go from here to there.
+  struct attempt {
+    const thread_place& from;
+    const thread_place& to;
+    bool cpus = false;
+    bool urgency = false;
+
+    static void* run(void* with) {
+      auto& self = *static_cast<attempt*>(with);
+      self.cpus = self.to.cpus == self.from.cpus || self.to.cpus.give_to(0);
+      self.urgency = self.to.nice == self.from.nice || thread_place::give_nice(0, self.to.nice);
+      return nullptr;
+    }
+  };
+
   [[noreturn]] static void refuse(const char* field, const std::string& value,
                                   const std::string& why) {
     throw std::system_error(
@@ -149,18 +163,16 @@ class worker_places {
     if (!wanted.any()) return;
 
     // Whatever decides it, privileges, limits or a sandbox: a thread tries.
-    bool cpus = true;
-    bool urgency = true;
-    std::thread([&] {
-      cpus = all_.cpus == home_.cpus || all_.cpus.give_to(0);
-      urgency = all_.nice == home_.nice || thread_place::give_nice(0, all_.nice);
-    }).join();
-    if (!cpus) {
+    attempt tried{.from = home_, .to = all_};
+    native_thread another;
+    another.start(0, &attempt::run, &tried);
+    another.join();
+    if (!tried.cpus) {
       refuse("pin_threads", wanted.pinned ? "true" : "false",
              "but the system lets no thread choose its CPUs: must be false, numa_node -1 and "
              "core_type any");
     }
-    if (!urgency) {
+    if (!tried.urgency) {
       refuse("nice", nice, "must be at least 0: less needs CAP_SYS_NICE or RLIMIT_NICE");
     }
   }

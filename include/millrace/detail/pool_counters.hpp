@@ -2,12 +2,10 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "millrace/detail/counters.hpp"
 #include "millrace/metrics.hpp"
@@ -19,8 +17,18 @@ class pool_counters;
 // What a job counts for: its pool, and its label if it has one.
 struct counted_group {
   pool_counters& pool;
-  std::string label;
-  std::unique_ptr<job_counters> counters;  // of the label
+  job_counters* counters = nullptr;  // of the label
+};
+
+// Those of a label. A list of them by hand: every file that includes Millrace would pay for a
+// std::vector and its std::unique_ptrs.
+struct label_group : counted_group {
+  explicit label_group(pool_counters& of, std::string_view name)
+      : counted_group{of, &own}, label(name) {}
+
+  const std::string label;
+  label_group* next = nullptr;
+  job_counters own;
 };
 
 // Keeps the counters of a pool. One pointer, because each job has one: a handler may run after the
@@ -44,7 +52,7 @@ class counters_share {
 
   // None: null.
   [[nodiscard]] job_counters* label() const noexcept {
-    return group_ != nullptr ? group_->counters.get() : nullptr;
+    return group_ != nullptr ? group_->counters : nullptr;
   }
 
  private:
@@ -57,28 +65,34 @@ class counters_share {
 class pool_counters {
  public:
   [[nodiscard]] static counters_share make() {
-    return counters_share(std::make_unique<pool_counters>().release()->unlabelled_);
+    return counters_share((new pool_counters)->unlabelled_);
   }
+
+  ~pool_counters() {
+    while (first_ != nullptr) delete std::exchange(first_, first_->next);
+  }
+  pool_counters(const pool_counters&) = delete;
+  pool_counters& operator=(const pool_counters&) = delete;
 
   job_counters all;
 
   // Throws std::bad_alloc for a label that is new.
   [[nodiscard]] counters_share of(std::string_view label) {
     const std::lock_guard lock(mutex_);
-    for (const auto& each : labels_) {
-      if (each->label == label) return counters_share(*each);
+    label_group** end = &first_;
+    for (; *end != nullptr; end = &(*end)->next) {
+      if ((*end)->label == label) return counters_share(**end);
     }
-    labels_.push_back(std::make_unique<counted_group>(
-        counted_group{*this, std::string(label), std::make_unique<job_counters>()}));
-    return counters_share(*labels_.back());
+    *end = new label_group(*this, label);
+    return counters_share(**end);
   }
 
   [[nodiscard]] MetricsSnapshot snapshot() const {
     MetricsSnapshot now;
     static_cast<JobMetrics&>(now) = all.snapshot();
     const std::lock_guard lock(mutex_);
-    for (const auto& each : labels_) {
-      now.by_label.push_back({each->counters->snapshot(), each->label});
+    for (const label_group* each = first_; each != nullptr; each = each->next) {
+      now.by_label.push_back({each->own.snapshot(), each->label});
     }
     return now;
   }
@@ -86,9 +100,11 @@ class pool_counters {
  private:
   friend class counters_share;
 
-  counted_group unlabelled_{*this, {}, {}};
+  pool_counters() = default;
+
+  counted_group unlabelled_{*this};
   mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<counted_group>> labels_;  // a handful
+  label_group* first_ = nullptr;  // a handful, in the order in which they came up
   // On a line of its own: the threads of the loops write it, workers read what is around it.
   alignas(64) std::atomic<std::uint64_t> shares_{0};
 };
@@ -103,7 +119,7 @@ inline counters_share::counters_share(const counters_share& other) noexcept : gr
 inline void counters_share::give_back() noexcept {
   pool_counters& pool = group_->pool;
   if (pool.shares_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  const std::unique_ptr<pool_counters> last(&pool);
+  delete &pool;
 }
 
 }  // namespace millrace::detail

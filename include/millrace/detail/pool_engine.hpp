@@ -35,6 +35,14 @@ class pool_engine final : public pool_core<Instrumentation>, private live_pools:
   using core = pool_core<Instrumentation>;
   using core::config_;
 
+  // What a worker is called for.
+  struct errand {
+    pool_engine& self;
+    void operator()() const noexcept { self.pump_.work(); }
+  };
+  using workers = detail::workers<errand>;
+  using pump = detail::pump<workers>;
+
  public:
   using typename core::record;
 
@@ -44,8 +52,7 @@ class pool_engine final : public pool_core<Instrumentation>, private live_pools:
         instrumentation_(config_),
         gate_(config_.max_pending,
               config_.overflow == Overflow::wait ? gate::when_full::wait : gate::when_full::reject),
-        workers_(config_, this->id(),
-                 {[](void* to) noexcept { static_cast<pump*>(to)->work(); }, &pump_}),
+        workers_(config_, this->id(), errand{*this}),
         pump_(workers_, this->id(), config_.idle_spin, outstanding_) {
     live_pools::add(*this);
   }
@@ -205,7 +212,7 @@ class pool_engine final : public pool_core<Instrumentation>, private live_pools:
   void leave_gate(job& one) noexcept {
     if (!one.gated) return;
     one.gated = false;
-    pump::pushed admitted(pump_);
+    typename pump::pushed admitted(pump_);
     gate_.left([&](job& next) { admitted.submit(next); });
   }
 

@@ -26,6 +26,9 @@ namespace millrace::detail {
 // for more for a little while (`idle_spin`), and goes to sleep. One call brings one worker; each
 // worker that takes a job and sees more calls the next one, until all are in. Jobs are never tasks
 // of oneTBB, so no worker that waits inside one job can pick up another.
+//
+// `Workers` is `workers` with any errand that ends in `work`.
+template <class Workers>
 class pump final : private turn_scope::holder {
  public:
   static constexpr std::size_t priorities = 3;
@@ -33,7 +36,7 @@ class pump final : private turn_scope::holder {
 
   // `keep` is the pool's count: it holds the pool for each job that was submitted, until a worker
   // has run it.
-  pump(workers& threads, pool_id whose, std::chrono::nanoseconds idle_spin,
+  pump(Workers& threads, pool_id whose, std::chrono::nanoseconds idle_spin,
        outstanding_count& keep) noexcept
       : workers_(threads),
         who_(threads.on_call()),
@@ -124,7 +127,7 @@ class pump final : private turn_scope::holder {
 
   // On a worker that was called.
   void work() noexcept {
-    using ask = queue::ask;
+    using ask = typename queue::ask;
     workers_.came();
     who_.arrived();
     std::uint64_t performed = 0;
@@ -251,7 +254,7 @@ class pump final : private turn_scope::holder {
   held_jobs held_;
   spin_lock leases_lock_;
   turn_scope::list leases_;
-  workers& workers_;
+  Workers& workers_;
   consumers& who_;
   const pool_id whose_;
   const std::chrono::nanoseconds idle_spin_;

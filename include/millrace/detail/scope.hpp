@@ -23,7 +23,7 @@ class queued_child {
   virtual ~queued_child() = default;
   virtual void run() noexcept = 0;
 
-  std::unique_ptr<queued_child> next;
+  queued_child* next = nullptr;
 };
 
 // The children of one scope and the first exception among them.
@@ -85,24 +85,25 @@ class scope_state {
 
   // A worker takes the newest task first, so each task is but a ticket for the oldest child: the
   // way rayon's ScopeFifo gets its order. Both under the lock, so that tickets and children match
-  // even when the ticket can't be allocated.
-  void spawn_queued(std::unique_ptr<queued_child> child) {
+  // even when the ticket can't be allocated. So the queue is empty when the last child has ended.
+  template <class Child>
+  void spawn_queued(std::unique_ptr<Child> child) {
     const std::lock_guard lock(mutex_);
-    children_.run([this] { run_oldest(); });  // which needs the lock, too
-    queued_child* const last = child.get();
-    (newest_ == nullptr ? oldest_ : newest_->next) = std::move(child);
-    newest_ = last;
+    children_.run([this] { delete run_oldest(); });  // which needs the lock, too
+    (newest_ == nullptr ? oldest_ : newest_->next) = child.get();
+    newest_ = child.release();
   }
 
-  void run_oldest() noexcept {
-    std::unique_ptr<queued_child> child;
+  [[nodiscard]] queued_child* run_oldest() noexcept {
+    queued_child* child = nullptr;
     {
       const std::lock_guard lock(mutex_);
-      child = std::move(oldest_);
-      oldest_ = std::move(child->next);
+      child = oldest_;
+      oldest_ = child->next;
       if (oldest_ == nullptr) newest_ = nullptr;
     }
     child->run();
+    return child;
   }
 
   static inline thread_local const scope_state* running_child_of_ = nullptr;
@@ -112,7 +113,7 @@ class scope_state {
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;
   std::mutex mutex_;
-  std::unique_ptr<queued_child> oldest_;
+  queued_child* oldest_ = nullptr;
   queued_child* newest_ = nullptr;
   fork_group children_;  // last: its destructor waits for children, who use all of the above
 };

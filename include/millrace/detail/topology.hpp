@@ -38,8 +38,7 @@ namespace millrace::detail {
 }
 
 [[nodiscard]] inline std::vector<int> cpu_list_in(const std::string& path) {
-  const auto line = first_line(path);
-  return line ? parse_cpu_list(*line) : std::vector<int>();
+  return parse_cpu_list(first_line(path));
 }
 
 [[nodiscard]] inline cpu_mask mask_of(const std::vector<int>& cpus) {
@@ -68,8 +67,7 @@ namespace millrace::detail {
   const std::string folder = root + "sys/devices/system/cpu/";
   const std::vector<int> present = cpu_list_in(folder + "present");
   const auto capacity_of = [&](int cpu) {
-    const auto line = first_line(folder + "cpu" + std::to_string(cpu) + "/cpu_capacity");
-    return line ? to_number(*line) : std::nullopt;
+    return to_number(first_line(folder + "cpu" + std::to_string(cpu) + "/cpu_capacity"));
   };
   double least = std::numeric_limits<double>::infinity();
   double most = -least;

@@ -20,16 +20,13 @@ namespace millrace::detail {
 
 // The threads of one pool: those that run its jobs, and those that help where a job forks. Each
 // starts when it is first needed, with its name, stack, CPUs and nice value, and without signals.
+//
+// `Errand` is what a worker does each time that it is called: a noexcept function object.
+template <class Errand>
 class workers final : private crew::duty {
  public:
-  // What a worker does each time that it is called.
-  struct errand {
-    void (*run)(void*) noexcept;
-    void* with;
-  };
-
   // Throws std::system_error with errc::placement_refused, and std::bad_alloc.
-  workers(const ComputeConfig& config, pool_id whose, errand what)
+  workers(const ComputeConfig& config, pool_id whose, Errand what)
       : pool_(whose),
         errand_(what),
         many_(static_cast<std::size_t>(config.threads)),
@@ -37,12 +34,13 @@ class workers final : private crew::duty {
         places_(placement_of(config), config.threads),
         on_call_(static_cast<std::uint32_t>(config.threads)),
         helpers_(many_, on_call_),
-        crew_(*this, many_, config.stack_size),
-        helping_(*this) {
+        crew_(*this, many_, config.stack_size) {
     while (arenas_.size() < many_) {
-      arenas_.push_back(std::make_unique<worker_arena>(config.threads));
+      arenas_.push_back(std::make_unique<own_arena>(config.threads));
     }
-    helpers_.set_up(helping_, config.stack_size);
+    if (many_ == 1) return;
+    helping_ = std::make_unique<helping>(*this, many_ - 1, config.stack_size);
+    helpers_.set_up(helping_->seats, helping_->threads);
   }
 
   // After stop() or abandon().
@@ -69,27 +67,37 @@ class workers final : private crew::duty {
   // Without jobs.
   void stop() noexcept {
     crew_.stop();
-    helpers_.stop();
+    if (helping_ != nullptr) helping_->threads.stop();
   }
   // In a forked child.
   void abandon() noexcept {
     crew_.abandon();
-    helpers_.abandon();
+    static_cast<void>(helping_.release());
     for (auto& each : arenas_) static_cast<void>(each.release());
   }
 
  private:
-  class helper_duty final : public crew::duty {
-   public:
-    explicit helper_duty(workers& whose) noexcept : workers_(whose) {}
+  // A type of this template's own: what the standard library makes of it is compiled no earlier.
+  struct own_arena final : worker_arena {
+    using worker_arena::worker_arena;
+  };
+
+  struct helping final : crew::duty {
+    helping(workers& whose, std::size_t many, std::size_t stack_size)
+        : all_workers(whose), threads(*this, many, stack_size), seats(new helpers::seat[many]) {}
+    ~helping() { delete[] seats; }
+    helping(const helping&) = delete;
+    helping& operator=(const helping&) = delete;
+
     void live(std::size_t index, crew::shifts all) noexcept override {
-      workers_.begin_life('+', index, nullptr);
+      all_workers.begin_life('+', index, nullptr);
       all();
     }
-    void work(std::size_t index) noexcept override { workers_.helpers_.help(index); }
+    void work(std::size_t index) noexcept override { all_workers.helpers_.help(index); }
 
-   private:
-    workers& workers_;
+    workers& all_workers;
+    crew threads;
+    helpers::seat* const seats;
   };
 
   // A worker's whole life is in its arena: oneTBB's algorithms in a job find it without more ado.
@@ -108,7 +116,7 @@ class workers final : private crew::duty {
       all();
     }
   }
-  void work(std::size_t) noexcept override { errand_.run(errand_.with); }
+  void work(std::size_t) noexcept override { errand_(); }
 
   void begin_life(char kind, std::size_t index, worker_arena* arena) noexcept {
     block_cache::prepare();
@@ -127,15 +135,15 @@ class workers final : private crew::duty {
   }
 
   const pool_id pool_;
-  const errand errand_;
+  const Errand errand_;
   const std::size_t many_;
   const std::string name_;
   worker_places places_;
   alignas(64) consumers on_call_;
   alignas(64) helpers helpers_;
-  std::vector<std::unique_ptr<worker_arena>> arenas_;  // of each worker
+  std::vector<std::unique_ptr<own_arena>> arenas_;  // of each worker
   crew crew_;
-  helper_duty helping_;
+  std::unique_ptr<helping> helping_;  // where there are several workers
 };
 
 }  // namespace millrace::detail
