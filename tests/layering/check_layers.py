@@ -34,6 +34,7 @@ RANKS = {
     "detail/block_cache.hpp": 10,
     "detail/consumers.hpp": 10,
     "detail/spin_lock.hpp": 10,
+    "detail/owned.hpp": 10,
     "detail/thread_number.hpp": 10,
     "detail/suggestion.hpp": 10,
     "detail/time_text.hpp": 10,

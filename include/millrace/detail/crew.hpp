@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "millrace/detail/native_thread.hpp"
+#include "millrace/detail/owned.hpp"
 
 namespace millrace::detail {
 
@@ -37,7 +38,7 @@ class crew {
       : duty_(what), most_(most), stack_size_(stack_size), members_(new member[most]) {}
 
   // After stop(), or in a forked child, which has none of the threads.
-  ~crew() { delete[] members_; }
+  ~crew() = default;
   crew(const crew&) = delete;
   crew& operator=(const crew&) = delete;
 
@@ -82,14 +83,14 @@ class crew {
   }
 
   // In a forked child: what the threads would have held stays as it is.
-  void abandon() noexcept { members_ = nullptr; }
+  void abandon() noexcept { static_cast<void>(members_.release()); }
 
   class shifts {
    public:
     explicit shifts(member& whose) noexcept : whose_(whose) {}
     void operator()() const noexcept {
       crew& all = *whose_.all;
-      const auto index = static_cast<std::size_t>(&whose_ - all.members_);
+      const auto index = static_cast<std::size_t>(&whose_ - all.members_.get());
       do {
         all.duty_.work(index);
       } while (all.sleep(whose_));
@@ -131,7 +132,7 @@ class crew {
   static void* run(void* which) noexcept {
     member& self = *static_cast<member*>(which);
     crew& all = *self.all;
-    all.duty_.live(static_cast<std::size_t>(&self - all.members_), shifts(self));
+    all.duty_.live(static_cast<std::size_t>(&self - all.members_.get()), shifts(self));
     return nullptr;
   }
 
@@ -159,7 +160,7 @@ class crew {
   std::size_t called_ahead_ =
       0;  // calls that came while all were at work, one of them for not long
   bool stopping_ = false;
-  member* members_;
+  owned<member[]> members_;
 };
 
 }  // namespace millrace::detail

@@ -58,11 +58,14 @@ class operation_ptr {
     return operation_ptr(memory);
   }
 
-  // Takes back what release() gave away.
+  // Takes back what release() gave away; or null.
   explicit operation_ptr(Operation* operation) noexcept : operation_(operation) {}
 
   operation_ptr(operation_ptr&& other) noexcept : operation_(other.release()) {}
-  operation_ptr& operator=(operation_ptr&&) = delete;
+  operation_ptr& operator=(operation_ptr&& other) noexcept {
+    std::swap(operation_, other.operation_);
+    return *this;
+  }
   ~operation_ptr() {
     if (operation_ == nullptr) return;
     // What the handler owns may be the memory that all of this lies in, so it goes last; unless it

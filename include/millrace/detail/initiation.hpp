@@ -1,7 +1,6 @@
 #pragma once
 
 #include <exception>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -41,20 +40,20 @@ struct job_initiation {
     using operation = detail::operation<Core, std::decay_t<Body>, handler_type, Executor, Timed>;
     taken_handler<Handler> handler(token_handler);
     handover<handler_type> giving(handler);
-    std::optional<operation_ptr<operation>> made;
+    operation_ptr<operation> made(nullptr);
     try {
       core->require_same_process();
-      made.emplace(operation_ptr<operation>::make(handler, *core, std::forward<Body>(body), handler,
-                                                  giving, executor, options));
+      made = operation_ptr<operation>::make(handler, *core, std::forward<Body>(body), handler,
+                                            giving, executor, options);
     } catch (...) {
       if (giving.begun()) throw;
       using result = typename std::decay_t<Body>::result_type;
       return fail_later<job_result<result>>(std::move(handler), executor, std::current_exception());
     }
     if (place == runs_on::worker_here && core->inside()) {
-      operation::start_inline(*std::move(made), options.label);
+      operation::start_inline(std::move(made), options.label);
     } else {
-      operation::start(*std::move(made), options.label);
+      operation::start(std::move(made), options.label);
     }
   }
 };
@@ -73,15 +72,15 @@ struct drain_initiation {
     using operation = drain_op<Core, handler_type, Executor>;
     taken_handler<Handler> handler(token_handler);
     handover<handler_type> giving(handler);
-    std::optional<operation_ptr<operation>> made;
+    operation_ptr<operation> made(nullptr);
     try {
       core->require_same_process();
-      made.emplace(operation_ptr<operation>::make(handler, *core, handler, giving, executor));
+      made = operation_ptr<operation>::make(handler, *core, handler, giving, executor);
     } catch (...) {
       if (giving.begun()) throw;
       return fail_later<job_result<void>>(std::move(handler), executor, std::current_exception());
     }
-    operation::start(*core, *std::move(made));
+    operation::start(*core, std::move(made));
   }
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "millrace/detail/counters.hpp"
+#include "millrace/detail/owned.hpp"
 #include "millrace/metrics.hpp"
 
 namespace millrace::detail {
@@ -27,7 +28,7 @@ struct label_group : counted_group {
       : counted_group{of, &own}, label(name) {}
 
   const std::string label;
-  label_group* next = nullptr;
+  owned<label_group> next;
   job_counters own;
 };
 
@@ -65,12 +66,10 @@ class counters_share {
 class pool_counters {
  public:
   [[nodiscard]] static counters_share make() {
-    return counters_share((new pool_counters)->unlabelled_);
+    return counters_share(owned<pool_counters>(new pool_counters).release()->unlabelled_);
   }
 
-  ~pool_counters() {
-    while (first_ != nullptr) delete std::exchange(first_, first_->next);
-  }
+  ~pool_counters() = default;
   pool_counters(const pool_counters&) = delete;
   pool_counters& operator=(const pool_counters&) = delete;
 
@@ -79,11 +78,11 @@ class pool_counters {
   // Throws std::bad_alloc for a label that is new.
   [[nodiscard]] counters_share of(std::string_view label) {
     const std::lock_guard lock(mutex_);
-    label_group** end = &first_;
-    for (; *end != nullptr; end = &(*end)->next) {
+    owned<label_group>* end = &first_;
+    for (; *end; end = &(*end)->next) {
       if ((*end)->label == label) return counters_share(**end);
     }
-    *end = new label_group(*this, label);
+    *end = owned<label_group>(new label_group(*this, label));
     return counters_share(**end);
   }
 
@@ -91,7 +90,7 @@ class pool_counters {
     MetricsSnapshot now;
     static_cast<JobMetrics&>(now) = all.snapshot();
     const std::lock_guard lock(mutex_);
-    for (const label_group* each = first_; each != nullptr; each = each->next) {
+    for (const label_group* each = first_.get(); each != nullptr; each = each->next.get()) {
       now.by_label.push_back({each->own.snapshot(), each->label});
     }
     return now;
@@ -104,7 +103,7 @@ class pool_counters {
 
   counted_group unlabelled_{*this};
   mutable std::mutex mutex_;
-  label_group* first_ = nullptr;  // a handful, in the order in which they came up
+  owned<label_group> first_;  // a handful, in the order in which they came up
   // On a line of its own: the threads of the loops write it, workers read what is around it.
   alignas(64) std::atomic<std::uint64_t> shares_{0};
 };
@@ -119,7 +118,7 @@ inline counters_share::counters_share(const counters_share& other) noexcept : gr
 inline void counters_share::give_back() noexcept {
   pool_counters& pool = group_->pool;
   if (pool.shares_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  delete &pool;
+  const owned<pool_counters> last(&pool);
 }
 
 }  // namespace millrace::detail

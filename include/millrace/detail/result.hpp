@@ -1,10 +1,10 @@
 #pragma once
 
 #include <exception>
-#include <functional>
+#include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 namespace millrace::detail {
 
@@ -25,57 +25,73 @@ struct missing_value {
 template <class T>
 class job_result {
  public:
+  job_result() noexcept {}
+  job_result(job_result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) {
+    if (other.state_ == state::value) {
+      ::new (static_cast<void*>(std::addressof(value_))) T(std::move(other.value_));
+    } else if (other.state_ == state::error) {
+      ::new (static_cast<void*>(&error_)) std::exception_ptr(std::move(other.error_));
+    }
+    state_ = other.state_;
+  }
+  job_result& operator=(job_result&&) = delete;
+  ~job_result() { clear(); }
+
   // Runs `body(arguments...)` and keeps what it returns or throws. The value is built in place, so
   // it needs no default and is moved once, into the handler.
   template <class Body, class... Arguments>
   void capture(Body& body, const Arguments&... arguments) noexcept {
-    auto call = [&]() -> decltype(auto) { return body(arguments...); };
     try {
-      state_.template emplace<1>(in_place{call});
+      ::new (static_cast<void*>(std::addressof(value_))) T(body(arguments...));
+      state_ = state::value;
     } catch (...) {
-      state_.template emplace<2>(std::current_exception());
+      fail(std::current_exception());
     }
   }
 
   // Instead: what the body didn't get round to throw.
-  void fail(std::exception_ptr error) noexcept { state_.template emplace<2>(std::move(error)); }
+  void fail(std::exception_ptr error) noexcept {
+    clear();
+    ::new (static_cast<void*>(&error_)) std::exception_ptr(std::move(error));
+    state_ = state::error;
+  }
 
-  [[nodiscard]] bool failed() const noexcept { return state_.index() == 2; }
+  [[nodiscard]] bool failed() const noexcept { return state_ == state::error; }
 
   // Calls `handler(exception_ptr, T)`.
   template <class Handler>
   void deliver(Handler&& handler) && {
     if (!failed()) {
-      std::forward<Handler>(handler)(std::exception_ptr(), std::get<1>(std::move(state_)).value);
+      std::forward<Handler>(handler)(std::exception_ptr(), std::move(value_));
     } else if constexpr (std::is_default_constructible_v<T>) {
-      std::forward<Handler>(handler)(std::get<2>(std::move(state_)), T());
+      std::forward<Handler>(handler)(std::move(error_), T());
     } else {
-      const std::exception_ptr error = std::get<2>(std::move(state_));
+      const std::exception_ptr error = std::move(error_);
       std::forward<Handler>(handler)(error, missing_value{error});
     }
   }
 
   // Returns the value or throws what the job threw.
   T get() && {
-    if (failed()) std::rethrow_exception(std::get<2>(std::move(state_)));
-    return std::get<1>(std::move(state_)).value;
+    if (failed()) std::rethrow_exception(std::move(error_));
+    return std::move(value_);
   }
 
  private:
-  template <class Body>
-  struct in_place {
-    Body& body;
-  };
-  template <class Body>
-  in_place(Body&) -> in_place<Body>;
+  enum class state : unsigned char { nothing, value, error };
 
-  struct holder {
-    template <class Body>
-    explicit holder(in_place<Body> from) : value(from.body()) {}
-    T value;
-  };
+  void clear() noexcept {
+    if (state_ == state::value) value_.~T();
+    if (state_ == state::error) error_.~exception_ptr();
+    state_ = state::nothing;
+  }
 
-  std::variant<std::monostate, holder, std::exception_ptr> state_;
+  // By hand: a std::variant is a tenth of what a file compiles for its first operation.
+  union {
+    T value_;
+    std::exception_ptr error_;
+  };
+  state state_ = state::nothing;
 };
 
 // The result, or what its type threw when it was to be moved.

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <system_error>
 #include <type_traits>
@@ -10,6 +9,7 @@
 
 #include "millrace/detail/arena.hpp"
 #include "millrace/detail/helpers.hpp"
+#include "millrace/detail/owned.hpp"
 #include "millrace/error.hpp"
 
 namespace millrace::detail {
@@ -23,7 +23,7 @@ class queued_child {
   virtual ~queued_child() = default;
   virtual void run() noexcept = 0;
 
-  queued_child* next = nullptr;
+  owned<queued_child> next;
 };
 
 // The children of one scope and the first exception among them.
@@ -38,7 +38,7 @@ class scope_state {
       children_.run([this, child = std::forward<Child>(child)]() mutable { run_child(child); });
     } else {
       spawn_queued(
-          std::make_unique<queued<std::decay_t<Child>>>(*this, std::forward<Child>(child)));
+          owned<queued_child>(new queued<std::decay_t<Child>>(*this, std::forward<Child>(child))));
     }
     forks_.forked();
   }
@@ -85,25 +85,24 @@ class scope_state {
 
   // A worker takes the newest task first, so each task is but a ticket for the oldest child: the
   // way rayon's ScopeFifo gets its order. Both under the lock, so that tickets and children match
-  // even when the ticket can't be allocated. So the queue is empty when the last child has ended.
-  template <class Child>
-  void spawn_queued(std::unique_ptr<Child> child) {
+  // even when the ticket can't be allocated.
+  void spawn_queued(owned<queued_child> child) {
     const std::lock_guard lock(mutex_);
-    children_.run([this] { delete run_oldest(); });  // which needs the lock, too
-    (newest_ == nullptr ? oldest_ : newest_->next) = child.get();
-    newest_ = child.release();
+    children_.run([this] { run_oldest(); });  // which needs the lock, too
+    queued_child* const last = child.get();
+    (newest_ == nullptr ? oldest_ : newest_->next) = std::move(child);
+    newest_ = last;
   }
 
-  [[nodiscard]] queued_child* run_oldest() noexcept {
-    queued_child* child = nullptr;
+  void run_oldest() noexcept {
+    owned<queued_child> child;
     {
       const std::lock_guard lock(mutex_);
-      child = oldest_;
-      oldest_ = child->next;
-      if (oldest_ == nullptr) newest_ = nullptr;
+      child = std::move(oldest_);
+      oldest_ = std::move(child->next);
+      if (!oldest_) newest_ = nullptr;
     }
     child->run();
-    return child;
   }
 
   static inline thread_local const scope_state* running_child_of_ = nullptr;
@@ -113,7 +112,7 @@ class scope_state {
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;
   std::mutex mutex_;
-  queued_child* oldest_ = nullptr;
+  owned<queued_child> oldest_;
   queued_child* newest_ = nullptr;
   fork_group children_;  // last: its destructor waits for children, who use all of the above
 };

@@ -13,6 +13,7 @@
 #include "millrace/detail/crew.hpp"
 #include "millrace/detail/helpers.hpp"
 #include "millrace/detail/native_thread.hpp"
+#include "millrace/detail/owned.hpp"
 #include "millrace/detail/placement.hpp"
 #include "millrace/detail/worker_frame.hpp"
 
@@ -40,7 +41,7 @@ class workers final : private crew::duty {
     }
     if (many_ == 1) return;
     helping_ = std::make_unique<helping>(*this, many_ - 1, config.stack_size);
-    helpers_.set_up(helping_->seats, helping_->threads);
+    helpers_.set_up(helping_->seats.get(), helping_->threads);
   }
 
   // After stop() or abandon().
@@ -85,9 +86,6 @@ class workers final : private crew::duty {
   struct helping final : crew::duty {
     helping(workers& whose, std::size_t many, std::size_t stack_size)
         : all_workers(whose), threads(*this, many, stack_size), seats(new helpers::seat[many]) {}
-    ~helping() { delete[] seats; }
-    helping(const helping&) = delete;
-    helping& operator=(const helping&) = delete;
 
     void live(std::size_t index, crew::shifts all) noexcept override {
       all_workers.begin_life('+', index, nullptr);
@@ -97,7 +95,7 @@ class workers final : private crew::duty {
 
     workers& all_workers;
     crew threads;
-    helpers::seat* const seats;
+    owned<helpers::seat[]> seats;
   };
 
   // A worker's whole life is in its arena: oneTBB's algorithms in a job find it without more ado.
