@@ -18,6 +18,7 @@ class pool_counters;
 // What a job counts for: its pool, and its label if it has one.
 struct counted_group {
   pool_counters& pool;
+  std::string label = {};
   job_counters* counters = nullptr;  // of the label
 };
 
@@ -25,9 +26,8 @@ struct counted_group {
 // std::vector and its std::unique_ptrs.
 struct label_group : counted_group {
   explicit label_group(pool_counters& of, std::string_view name)
-      : counted_group{of, &own}, label(name) {}
+      : counted_group{of, std::string(name), &own} {}
 
-  const std::string label;
   owned<label_group> next;
   job_counters own;
 };
