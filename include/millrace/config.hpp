@@ -74,9 +74,9 @@ struct ComputeConfig {
   /// How long a worker that has run out of jobs looks out for the next one before it sleeps: 0 to
   /// 1 s. Waking a sleeping worker takes tens of microseconds; looking out takes a core meanwhile.
   /// So it is a habit: where it was in vain, up to 15 chances to do it pass unused; where it was so
-  /// many times, or never, it takes 100 us if that is longer. For as long after its last completion,
-  /// and with the same habit, a loop with jobs of this pool out polls its timers and sockets instead
-  /// of sleeping, so that no worker has to wake it. 0 turns off both.
+  /// many times, or never, it takes 100 us if that is longer. For as long after its last
+  /// completion, and with the same habit, a loop with jobs of this pool out polls its timers and
+  /// sockets instead of sleeping, so that no worker has to wake it. 0 turns off both.
   std::chrono::nanoseconds idle_spin = std::chrono::microseconds(5);
 
   /// Jobs that run at least this long are counted as slow in the metrics; more than 0.
